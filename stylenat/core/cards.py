@@ -1,0 +1,310 @@
+"""The cards: what is data, not code. The class is the truth; YAML fills it.
+
+One card a file under `config/`; the file's stem is the card's name. `catalog` loads them and checks that the
+names they mention exist.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
+
+from stylenat.core.strict import Strict
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Source(Strict):
+    """Where a data set's raw images come from: a folder of the user's, or the bundled photographs."""
+
+    kind: Literal["folder", "photographs"]
+    path: Text | None = None  # folder: relative to the working directory, or absolute
+    crops: PositiveInt | None = None  # photographs: how many crops are cut
+    crop_px: PositiveInt | None = None  # photographs: side of a crop
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Source":
+        if self.kind == "folder" and self.path is None:
+            raise ValueError("a folder source needs 'path'")
+        if self.kind == "photographs" and (self.crops is None or self.crop_px is None):
+            raise ValueError("a photographs source needs 'crops' and 'crop_px'")
+        return self
+
+
+class DatasetCard(Strict):
+    """A prepared set: raw source, number of images, resolution and the resize operator."""
+
+    name: Name
+    title: Text
+    source: Source
+    licence: Text
+    reference: Text
+    count: PositiveInt  # how many raw images must be there
+    resolution: PositiveInt  # px, square
+    resize_filter: Literal["none", "box", "bilinear", "bicubic", "lanczos"]
+    flips: bool  # whether training may mirror the images
+    note: str = ""
+
+
+class ImportedWeights(Strict):
+    """A published checkpoint: the user supplies the file; sha256, where known, must match."""
+
+    file: Text
+    sha256: Sha256 | None = None
+    url: str = ""
+
+
+class Weights(Strict):
+    """How a model's weights are had: exactly one way."""
+
+    train: Name | None = None  # a training card
+    imported: ImportedWeights | None = Field(default=None, alias="import")
+    dataset: Name | None = None  # a control that draws from a prepared set
+    none: Text | None = None  # why there are none; networks can still be counted and timed
+
+    @model_validator(mode="after")
+    def _one(self) -> "Weights":
+        given = [key for key, value in self if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of train, import, dataset, none is needed, found {given or 'none'}")
+        return self
+
+
+class ModelCard(Strict):
+    """A generative model: network family, architecture, and how its weights are had."""
+
+    name: Name
+    title: Text
+    method: Text  # as in the papers' tables: StyleNAT, StyleSwin, ...
+    family: Text | None = None  # dotted path to a Family; none: published numbers only
+    arch: dict[str, Any] = Field(default_factory=dict)
+    dataset: Name | None = None
+    weights: Weights
+    reference: Text
+    licence: Text
+    control: bool = False
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _family(self) -> "ModelCard":
+        if self.family is None and self.weights.none is None:
+            raise ValueError("a model without a family has published numbers only: give weights.none with the reason")
+        return self
+
+
+class Adam(Strict):
+    """Adam's constants for one network, before any lazy-regularisation scaling."""
+
+    lr: PositiveFloat
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+
+
+class TrainingCard(Strict):
+    """A recipe. Progress is counted in real images shown to the discriminator (nimg)."""
+
+    name: Name
+    title: Text
+    hardware: Text  # what the recipe was, or is meant to be, run on
+    hours: Text  # how long that takes, with its source
+    total_nimg: PositiveInt
+    batch_size: PositiveInt  # images a step, over all processes
+    generator: Adam
+    discriminator: Adam  # TTUR: the two learning rates differ
+    lr_decay_start_nimg: NonNegative | None = None  # linear to 0 at total_nimg; none: constant
+    unscaled_lr_in_decay: bool = False  # official quirk: D's lazy scaling is dropped once decay starts
+    r1_gamma: Annotated[float, Field(ge=0)]
+    r1_interval: PositiveInt  # discriminator steps between two R1 penalties
+    bcr_real: Annotated[float, Field(ge=0)] = 0.0
+    bcr_fake: Annotated[float, Field(ge=0)] = 0.0
+    clip_d_grad_norm: PositiveFloat | None = None  # main discriminator step only
+    ema_decay_per_step: Annotated[float, Field(gt=0, lt=1)] | None = None
+    ema_half_life_nimg: PositiveFloat | None = None
+    log_nimg: PositiveInt  # images between two log lines
+    state_nimg: PositiveInt  # images between two resumable states
+    seed: NonNegative = 0
+    note: str = ""
+    assumed: list[str] = Field(default_factory=list)  # what no source confirms
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainingCard":
+        if (self.ema_decay_per_step is None) == (self.ema_half_life_nimg is None):
+            raise ValueError("exactly one of ema_decay_per_step and ema_half_life_nimg is needed")
+        if self.lr_decay_start_nimg is not None and self.lr_decay_start_nimg >= self.total_nimg:
+            raise ValueError("lr_decay_start_nimg must lie before total_nimg")
+        return self
+
+
+class DetectorWeights(Strict):
+    """A detector's weights: a file that the user supplies, or seeded random numbers."""
+
+    file: Text | None = None
+    sha256: Sha256 | None = None
+    url: str = ""
+    random_seed: NonNegative | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "DetectorWeights":
+        if (self.file is None) == (self.random_seed is None):
+            raise ValueError("exactly one of file and random_seed is needed")
+        return self
+
+
+class DetectorCard(Strict):
+    """A feature extractor with its preprocessing, layer and weights."""
+
+    name: Name
+    title: Text
+    # inception-v3-compat: TensorFlow class, by torch-fidelity; inception-v3-pytorch: pytorch-fid class, by clean-fid
+    extractor: Literal["inception-v3-compat", "inception-v3-pytorch"]
+    layer: Literal["64", "192", "768", "2048"]
+    weights: DetectorWeights
+    comparable: bool  # whether its numbers may stand beside published ones
+    reason: str = ""  # why not
+    reference: Text
+
+    @model_validator(mode="after")
+    def _honest(self) -> "DetectorCard":
+        if self.comparable and self.weights.random_seed is not None:
+            raise ValueError("random weights never give comparable numbers: set comparable to false")
+        if not self.comparable and not self.reason:
+            raise ValueError("a detector that is not comparable must give its reason")
+        return self
+
+
+class ProtocolCard(Strict):
+    """A metric with frozen parameters: a number without a protocol does not exist."""
+
+    name: Name
+    title: Text
+    metric: Name  # a module in stylenat/metrics
+    needs: Literal["features", "model"]
+    version: PositiveInt
+    changes: Text  # what each version changed
+    detector: Name | None = None
+    real_count: PositiveInt | None = None  # none: all prepared images
+    real_seed: NonNegative = 0  # which random subset of the reals
+    fake_count: PositiveInt | None = None
+    seeds: list[NonNegative] = Field(default_factory=lambda: [0], min_length=1)  # of generation, a measurement each
+    parameters: dict[str, Any] = Field(default_factory=dict)  # the metric's own
+    timed: bool = False  # a timing: the device stands in the record's path
+    implemented: bool = True  # false: the definition is written down, the harness can't run it yet
+    comparable: bool = True
+    reason: str = ""
+    reference: Text
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ProtocolCard":
+        if self.needs == "features" and (self.detector is None or self.fake_count is None) and self.implemented:
+            raise ValueError("a protocol on features needs 'detector' and 'fake_count'")
+        if (not self.comparable or not self.implemented) and not self.reason:
+            raise ValueError("a protocol that is not comparable or not implemented must give its reason")
+        return self
+
+
+class Published(Strict):
+    """One published number."""
+
+    id: Name
+    method: Text
+    model: Name | None = None  # the model card that the number is about
+    metric: Text
+    value: float
+    unit: Text
+    hardware: str = ""
+    place: Text  # table, figure, file
+    grade: Literal["A", "A-fig", "B", "C", "S", "unconfirmed"]
+    note: str = ""
+
+
+class PublishedCard(Strict):
+    """Numbers that one source reports; `elsewhere` marks third-party results."""
+
+    name: Name
+    title: Text
+    reference: Text
+    elsewhere: bool = False
+    numbers: Annotated[list[Published], Field(min_length=1)]
+
+
+class Reading(Strict):
+    """One way to compute a printed percentage or factor: a formula over published numbers."""
+
+    name: Text
+    formula: Text  # arithmetic over the keys of `inputs`
+    inputs: dict[str, Text]  # letter -> published id, as card/id
+    text: str = ""
+
+
+class ClaimKind(StrEnum):
+    """What a claim asserts about its measured number."""
+
+    VALUE = "value"  # equals `expected` within `tolerance`
+    AT_MOST = "at_most"  # does not exceed `expected`
+    LESS_THAN = "less_than"  # subject below reference
+    RATIO = "ratio"  # subject / reference equals `expected` within `tolerance`
+    ORDERING = "ordering"  # subjects stand in the order given
+    ARITHMETIC = "arithmetic"  # a printed figure follows from published numbers
+
+
+class ClaimCard(Strict):
+    """One claim of the paper, in its words, and how it is judged."""
+
+    name: Name
+    title: Text
+    quote: Text
+    place: Text
+    versions: Annotated[list[Literal["v1", "v2", "v3", "repository"]], Field(min_length=1)]
+    kind: ClaimKind
+    subject: Name | None = None  # model
+    reference: list[Name] = Field(default_factory=list)  # models compared with
+    protocol: Name | None = None
+    expected: float | None = None
+    unit: str = ""
+    tolerance: Annotated[float, Field(ge=0)] | None = None
+    tolerance_reason: Text | None = None
+    published: str | None = None  # card/id of the published number behind `expected`
+    published_sd: Annotated[float, Field(ge=0)] | None = None  # spread of one published draw
+    readings: list[Reading] = Field(default_factory=list)
+    printed_decimals: NonNegative | None = None  # arithmetic: decimals of the printed figure
+    hardware_bound: bool = False  # an absolute speed: only the paper's hardware could reproduce it
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ClaimCard":
+        needed = {
+            ClaimKind.VALUE: ("subject", "protocol", "expected", "tolerance", "tolerance_reason"),
+            ClaimKind.AT_MOST: ("subject", "protocol", "expected"),
+            ClaimKind.LESS_THAN: ("subject", "protocol", "reference"),
+            ClaimKind.RATIO: ("subject", "protocol", "reference", "expected", "tolerance", "tolerance_reason"),
+            ClaimKind.ORDERING: ("subject", "protocol", "reference"),
+            ClaimKind.ARITHMETIC: ("expected", "readings", "printed_decimals"),
+        }[self.kind]
+        missing = [key for key in needed if getattr(self, key) in (None, [])]
+        if missing:
+            raise ValueError(f"a claim of kind '{self.kind}' needs {', '.join(missing)}")
+        return self
+
+
+class MatrixRow(Strict):
+    """Models and the protocols that each of them is measured under."""
+
+    models: Annotated[list[Name], Field(min_length=1)]
+    protocols: Annotated[list[Name], Field(min_length=1)]
+
+
+class RunCard(Strict):
+    """One run of the workflow: what it measures and what it judges."""
+
+    run: Name
+    title: Text
+    demo: bool  # every number is then labelled a demo number
+    results: Text = "results"
+    weights: Text = "weights"  # folder where supplied weights are looked for
+    device: Literal["cpu", "cuda"] = "cpu"
+    machine: Name = "cpu"  # names the machine in the path of every timing
+    measure: Annotated[list[MatrixRow], Field(min_length=1)]
+    claims: Annotated[list[Text], Field(min_length=1)]  # shell patterns over claim names

@@ -1,0 +1,177 @@
+"""All cards of a configuration folder, checked against one another, and the jobs that a run asks for."""
+
+import fnmatch
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from stylenat.core import cards
+from stylenat.core.errors import InputError, nearest
+from stylenat.core.strict import Strict, parse, read_yaml
+
+KINDS: dict[str, type[Strict]] = {
+    "datasets": cards.DatasetCard,
+    "models": cards.ModelCard,
+    "training": cards.TrainingCard,
+    "detectors": cards.DetectorCard,
+    "protocols": cards.ProtocolCard,
+    "claims": cards.ClaimCard,
+    "published": cards.PublishedCard,
+}
+Card = TypeVar("Card", bound=Strict)
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One measurement: a model under a protocol with one generation seed."""
+
+    protocol: str
+    model: str
+    seed: int
+
+
+class Catalog:
+    """The cards under `root`, by kind and name; every cross-reference is checked on loading."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self._cards: dict[str, dict[str, Strict]] = {kind: self._load(kind, cls) for kind, cls in KINDS.items()}
+        self._check_references()
+
+    def _load(self, kind: str, cls: type[Strict]) -> dict[str, Strict]:
+        found: dict[str, Strict] = {}
+        for path in sorted((self.root / kind).glob("*.yaml")):
+            data = read_yaml(path)
+            card = parse({"name": path.stem, **data}, cls, str(path))
+            if card.name != path.stem:
+                raise InputError(f"{path}: name '{card.name}' differs from the file's name '{path.stem}'")
+            found[path.stem] = card
+        return found
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all cards of a kind, sorted."""
+        return sorted(self._cards[kind])
+
+    def get(self, kind: str, name: str, where: str = "") -> Strict:
+        """The card `name` of `kind`; an unknown name raises InputError with the nearest one."""
+        if name not in self._cards[kind]:
+            prefix = f"{where}: " if where else ""
+            hint = nearest(name, self._cards[kind])
+            raise InputError(f"{prefix}no card '{name}' in {self.root / kind}; {hint}")
+        return self._cards[kind][name]
+
+    def dataset(self, name: str) -> cards.DatasetCard:
+        """The dataset card `name`."""
+        return self.get("datasets", name)
+
+    def model(self, name: str) -> cards.ModelCard:
+        """The model card `name`."""
+        return self.get("models", name)
+
+    def training(self, name: str) -> cards.TrainingCard:
+        """The training card `name`."""
+        return self.get("training", name)
+
+    def detector(self, name: str) -> cards.DetectorCard:
+        """The detector card `name`."""
+        return self.get("detectors", name)
+
+    def protocol(self, name: str) -> cards.ProtocolCard:
+        """The protocol card `name`."""
+        return self.get("protocols", name)
+
+    def claim(self, name: str) -> cards.ClaimCard:
+        """The claim card `name`."""
+        return self.get("claims", name)
+
+    def published(self, key: str, where: str = "") -> cards.Published:
+        """The published number `card/id`."""
+        card_name, _, number_id = key.partition("/")
+        card = self.get("published", card_name, where)
+        numbers = {number.id: number for number in card.numbers}
+        if number_id not in numbers:
+            prefix = f"{where}: " if where else ""
+            raise InputError(f"{prefix}no number '{number_id}' in card '{card_name}'; {nearest(number_id, numbers)}")
+        return numbers[number_id]
+
+    def _check_references(self) -> None:
+        for name in self.names("models"):
+            self._check_model(self.model(name), f"{self.root}/models/{name}.yaml")
+        for name in self.names("protocols"):
+            protocol = self.protocol(name)
+            if protocol.detector is not None:
+                self.get("detectors", protocol.detector, f"{self.root}/protocols/{name}.yaml")
+        for name in self.names("claims"):
+            self._check_claim(self.claim(name), f"{self.root}/claims/{name}.yaml")
+        for name in self.names("published"):
+            for number in self.get("published", name).numbers:
+                if number.model is not None:
+                    self.get("models", number.model, f"{self.root}/published/{name}.yaml")
+
+    def _check_model(self, model: cards.ModelCard, where: str) -> None:
+        if model.weights.train is not None:
+            self.get("training", model.weights.train, where)
+        for dataset in (model.dataset, model.weights.dataset):
+            if dataset is not None:
+                self.get("datasets", dataset, where)
+        if model.weights.train is not None and model.dataset is None:
+            raise InputError(f"{where}: a model that is trained needs 'dataset'")
+
+    def _check_claim(self, claim: cards.ClaimCard, where: str) -> None:
+        for model in [claim.subject, *claim.reference]:
+            if model is not None:
+                self.get("models", model, where)
+        if claim.protocol is not None:
+            self.get("protocols", claim.protocol, where)
+        for key in [claim.published, *(key for reading in claim.readings for key in reading.inputs.values())]:
+            if key is not None:
+                self.published(key, where)
+
+
+class Run:
+    """A run card resolved against a catalog: the jobs and the claims, in a stable order."""
+
+    def __init__(self, catalog: Catalog, data: dict, where: str = "run configuration") -> None:
+        self.catalog = catalog
+        self.card = parse(dict(data), cards.RunCard, where)
+        self.jobs = self._jobs(where)
+        self.claims = self._claims(where)
+
+    def _jobs(self, where: str) -> list[Job]:
+        jobs = set()
+        for row in self.card.measure:
+            for model_name in row.models:
+                for protocol_name in row.protocols:
+                    self.catalog.get("models", model_name, where)
+                    protocol = self.catalog.get("protocols", protocol_name, where)
+                    self._check_pair(self.catalog.model(model_name), protocol, where)
+                    jobs |= {Job(protocol_name, model_name, seed) for seed in protocol.seeds}
+        return sorted(jobs)
+
+    @staticmethod
+    def _check_pair(model: cards.ModelCard, protocol: cards.ProtocolCard, where: str) -> None:
+        pair = f"{where}: measure: '{model.name}' under '{protocol.name}'"
+        if not protocol.implemented:
+            raise InputError(f"{pair}: this protocol can't be run yet: {protocol.reason}")
+        if model.family is None:
+            raise InputError(f"{pair}: this model has published numbers only: {model.weights.none}")
+        if protocol.needs == "features" and model.weights.none is not None:
+            raise InputError(f"{pair}: this model has no weights: {model.weights.none}")
+        if protocol.needs == "features" and model.dataset is None:
+            raise InputError(f"{pair}: the model names no dataset to compare with")
+
+    def _claims(self, where: str) -> list[str]:
+        chosen = set()
+        for pattern in self.card.claims:
+            found = fnmatch.filter(self.catalog.names("claims"), pattern)
+            if not found:
+                hint = nearest(pattern, self.catalog.names("claims"))
+                raise InputError(f"{where}: claims: no claim matches '{pattern}'; {hint}")
+            chosen |= set(found)
+        return sorted(chosen)
+
+    def jobs_of_claim(self, name: str) -> list[Job]:
+        """The jobs of this run that the claim rests on; empty when the run does not measure it."""
+        claim = self.catalog.claim(name)
+        models = {claim.subject, *claim.reference}
+        return [job for job in self.jobs if job.protocol == claim.protocol and job.model in models]

@@ -1,0 +1,61 @@
+"""The device that a number was made on, and the backend switches around a measured block."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stylenat.core.errors import InputError
+
+
+def get_device(name: str) -> torch.device:
+    """The torch device; 'cuda' without a usable GPU raises InputError."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device 'cuda' was asked for, but torch finds no usable GPU on this machine")
+    return torch.device(name)
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """Name, cores or memory, and driver of a device, for a record."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        memory_gib = round(properties.total_memory / 2**30, 1)
+        cudnn = torch.backends.cudnn.version()
+        return {"kind": "cuda", "name": properties.name, "memory_gib": memory_gib, "cudnn": cudnn}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"kind": "cpu", "name": _cpu_name(), "cores": cores, "torch_threads": torch.get_num_threads()}
+
+
+def flags() -> dict[str, Any]:
+    """The backend switches that change numbers or speed, as they are now."""
+    return {
+        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+@contextmanager
+def backend(*, tf32: bool = False, cudnn_benchmark: bool = False) -> Iterator[dict[str, Any]]:
+    """Set the backend switches for a block, yield them for the record, and restore them afterwards."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, cudnn_benchmark
+    try:
+        yield flags()
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before

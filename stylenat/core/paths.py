@@ -1,0 +1,42 @@
+"""Where results lie: one folder a stage, one file a result. Read by the Snakefile, `plan` and `report`.
+
+Paths are relative to the run's results folder.
+"""
+
+from stylenat.core.cards import ModelCard, ProtocolCard, RunCard
+from stylenat.core.catalog import Job
+
+PLAN = "plan/plan.json"
+PREPARED = "prepare/{dataset}/manifest.json"
+TRAINED = "train/{model}/snapshot.safetensors"
+HISTORY = "train/{model}/history.jsonl"
+IMPORTED = "import/{model}/snapshot.safetensors"
+SAMPLES = "sample/{model}/seed{seed}-n{count}.npy"
+REAL_FEATURES = "features/{detector}/real/{dataset}.npz"
+FAKE_FEATURES = "features/{detector}/{model}/seed{seed}-n{count}.npz"
+RECORD = "measure/{protocol}/{model}/{variant}.json"
+VERDICT = "judge/{claim}.json"
+REPORT = "report/report.html"
+DETECTOR_WEIGHTS = "fetch/weights/{detector}.pth"
+PHOTOGRAPHS = "fetch/images/{dataset}"
+
+
+def variant(job: Job, protocol: ProtocolCard, run: RunCard) -> str:
+    """The last part of a record's path: the seed, and for a timing the machine."""
+    return f"{run.machine}-seed{job.seed}" if protocol.timed else f"seed{job.seed}"
+
+
+def record_path(job: Job, protocol: ProtocolCard, run: RunCard) -> str:
+    """Where the record of one job lies."""
+    return RECORD.format(protocol=job.protocol, model=job.model, variant=variant(job, protocol, run))
+
+
+def weights_path(model: ModelCard) -> str | None:
+    """Where a model's weights come from: snapshot or prepared set; None when it has none."""
+    if model.weights.train is not None:
+        return TRAINED.format(model=model.name)
+    if model.weights.imported is not None:
+        return IMPORTED.format(model=model.name)
+    if model.weights.dataset is not None:
+        return PREPARED.format(dataset=model.weights.dataset)
+    return None

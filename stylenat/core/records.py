@@ -1,0 +1,123 @@
+"""Measurements and verdicts as files: one JSON each, typed, written atomically."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from stylenat.core.files import read_json, write_json
+from stylenat.core.strict import Strict, parse
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """How a measurement ended."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class VerdictStatus(StrEnum):
+    """What can be said of a claim."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not_reproduced"
+    INCONCLUSIVE = "inconclusive"
+    NOT_COMPARABLE = "not_comparable"
+    NOT_RUN = "not_run"
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Measurement(Strict):
+    """One number, or the reason why there is none, with all that made it."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    protocol: str
+    protocol_version: int
+    metric: str
+    metric_version: int
+    model: str
+    seed: int
+    status: Status
+    reason: str = ""  # why skipped or failed
+    value: float | None = None
+    unit: str
+    direction: Literal["lower", "higher", "none"]  # which way is better
+    comparable: bool  # may stand beside published numbers
+    comparable_reason: str = ""
+    demo: bool
+    details: dict[str, Any] = Field(default_factory=dict)  # parts, rounds, counts: the metric's own
+    inputs: dict[str, str] = Field(default_factory=dict)  # path -> sha256
+    code: str  # fingerprint
+    git: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    device: dict[str, Any] = Field(default_factory=dict)
+    flags: dict[str, Any] = Field(default_factory=dict)  # backend switches during the measurement
+    command: str = ""  # makes this record again
+    created: str
+    wall_seconds: float
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Measurement":
+        if (self.status == Status.OK) != (self.value is not None):
+            raise ValueError("a measurement has a value exactly when its status is ok")
+        if self.status != Status.OK and not self.reason:
+            raise ValueError("a measurement that is not ok must give its reason")
+        return self
+
+
+class ReadingResult(Strict):
+    """One reading of a printed figure, computed: does it round to what is printed?"""
+
+    name: str
+    formula: str
+    inputs: dict[str, float]
+    value: float
+    fits: bool
+    text: str = ""
+
+
+class Verdict(Strict):
+    """What a claim came to, by which rule, on which records."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    claim: str
+    status: VerdictStatus
+    reason: str
+    rule: str  # the rule in words, with its numbers
+    expected: float | None = None
+    measured: float | None = None
+    interval: tuple[float, float] | None = None  # 95 %, over seeds
+    unit: str = ""
+    readings: list[ReadingResult] = Field(default_factory=list)
+    records: dict[str, str] = Field(default_factory=dict)  # path of each record -> sha256
+    code: str = ""
+    demo: bool
+
+
+def write_record(path: Path, record: Measurement | Verdict) -> None:
+    """Write a record atomically."""
+    write_json(path, record.model_dump(mode="json"))
+
+
+def read_measurement(path: Path) -> Measurement:
+    """Read and validate a measurement; a fault raises InputError with the file's name."""
+    return parse(read_json(path), Measurement, str(path))
+
+
+def read_verdict(path: Path) -> Verdict:
+    """Read and validate a verdict; a fault raises InputError with the file's name."""
+    return parse(read_json(path), Verdict, str(path))
+
+
+def failed_path(path: Path) -> Path:
+    """Where a failed measurement leaves its reason: beside the record that it could not make."""
+    return path.with_suffix(".failed.json")
