@@ -1,0 +1,1 @@
+"""Pure verdict rules: records in, verdicts out. No files, no torch."""

@@ -35,6 +35,8 @@ class Catalog:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        if not self.root.is_dir():
+            raise InputError(f"{root}: no such folder of cards")
         self._cards: dict[str, dict[str, Strict]] = {kind: self._load(kind, cls) for kind, cls in KINDS.items()}
         self._check_references()
 

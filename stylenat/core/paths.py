@@ -3,7 +3,7 @@
 Paths are relative to the run's results folder.
 """
 
-from stylenat.core.cards import ModelCard, ProtocolCard, RunCard
+from stylenat.core.cards import DatasetCard, ModelCard, ProtocolCard, RunCard
 from stylenat.core.catalog import Job
 
 PLAN = "plan/plan.json"
@@ -18,7 +18,7 @@ RECORD = "measure/{protocol}/{model}/{variant}.json"
 VERDICT = "judge/{claim}.json"
 REPORT = "report/report.html"
 DETECTOR_WEIGHTS = "fetch/weights/{detector}.pth"
-PHOTOGRAPHS = "fetch/images/{dataset}"
+RAW_IMAGES = "fetch/images/{raw}"
 
 
 def variant(job: Job, protocol: ProtocolCard, run: RunCard) -> str:
@@ -39,4 +39,11 @@ def weights_path(model: ModelCard) -> str | None:
         return IMPORTED.format(model=model.name)
     if model.weights.dataset is not None:
         return PREPARED.format(dataset=model.weights.dataset)
+    return None
+
+
+def raw_key(dataset: DatasetCard) -> str | None:
+    """The name of a raw folder that `fetch` makes, shared by all sets from one source; None for a user's folder."""
+    if dataset.source.kind == "photographs":
+        return f"photographs-{dataset.source.crops}x{dataset.source.crop_px}"
     return None

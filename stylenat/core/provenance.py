@@ -62,7 +62,7 @@ def claims_code() -> str:
 def report_code() -> str:
     """Fingerprint of the report's code and templates."""
     report = _package("report")
-    return fingerprint([report, *report.glob("*.j2"), _package("stages", "report.py")])
+    return fingerprint([report, *report.glob("*.j2"), *report.glob("*.css"), _package("stages", "report.py")])
 
 
 def _git(*arguments: str) -> str:

@@ -1,0 +1,111 @@
+"""What a claim rests on, and what keeps it from being judged: numbers not made, or not comparable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stylenat.claims import statistics
+from stylenat.claims.wording import with_unit
+from stylenat.core.cards import ClaimCard, ModelCard, ProtocolCard, Published, RunCard
+from stylenat.core.records import Measurement, Status, VerdictStatus
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One model's records for a claim, of any status, and why others are missing (each reason follows `model: `)."""
+
+    model: str
+    records: list[Measurement]
+    absent: list[str] = field(default_factory=list)
+    condition: str = ""  # what the numbers depend on and the paper leaves open
+
+    def values(self) -> list[float]:
+        """The measured values."""
+        return [record.value for record in self.records if record.value is not None]
+
+
+def why_unplanned(model: ModelCard, protocol: ProtocolCard, run: RunCard) -> str:
+    """Why a run holds no record of a model under a protocol, and where it would come from."""
+    if model.family is None:
+        return f"published numbers only, because {model.weights.none}"
+    if not protocol.implemented:
+        return f"protocol {protocol.name} can't be run yet, because {protocol.reason}"
+    if protocol.needs == "features" and model.weights.none is not None:
+        return f"no weights, because {model.weights.none}"
+    missing = f"not measured under {protocol.name} in run '{run.run}'"
+    return f"{missing}; config/paper.yaml measures it" if run.demo else f"{missing}; add it to the run's 'measure'"
+
+
+def deterministic(protocol: ProtocolCard) -> bool:
+    """Whether a protocol gives one number without chance: counts of the network itself."""
+    return protocol.needs == "model" and not protocol.timed
+
+
+def estimate(evidence: Evidence, protocol: ProtocolCard) -> statistics.Estimate | None:
+    """The model's number: exact when deterministic, else the mean over seeds; None for fewer than two seeds."""
+    values = evidence.values()
+    if deterministic(protocol) and len(set(values)) == 1:
+        return statistics.exact(values[0])
+    return statistics.mean_over_seeds(values) if len(values) > 1 else None
+
+
+def obstacle(
+    claim: ClaimCard, evidence: list[Evidence], protocol: ProtocolCard, published: Callable[[str], Published]
+) -> tuple[VerdictStatus, str] | None:
+    """The first thing that keeps a claim from being judged, with its reason; None when nothing does."""
+    missing: dict[str, list[str]] = {}
+    for item in evidence:
+        for reason in dict.fromkeys(_not_run(item, protocol)):
+            missing.setdefault(reason, []).append(item.model)
+    if missing:
+        parts = [f"{', '.join(models)}: {reason.rstrip('.')}." for reason, models in missing.items()]
+        return VerdictStatus.NOT_RUN, " ".join(parts)
+    records = [record for item in evidence for record in item.records]
+    reason = _incomparable(records) or (_other_hardware(claim, records, published) if claim.hardware_bound else "")
+    if not reason and protocol.timed:
+        reason = _several_devices(records)
+    return (VerdictStatus.NOT_COMPARABLE, reason) if reason else None
+
+
+def _not_run(item: Evidence, protocol: ProtocolCard) -> list[str]:
+    reasons = list(item.absent)
+    for record in item.records:
+        where = f"under {record.protocol}, seed {record.seed}"
+        if record.status != Status.OK:
+            reasons.append(f"measurement {record.status} {where}, because {record.reason}")
+        elif record.protocol_version != protocol.version:
+            versions = f"version {record.protocol_version} of the protocol, which is now at {protocol.version}"
+            reasons.append(f"measured {where}, by {versions}")
+    if not item.records and not reasons:
+        reasons.append(f"no record under {protocol.name}")
+    return reasons
+
+
+def _incomparable(records: list[Measurement]) -> str:
+    reasons = [record.comparable_reason or "no reason given" for record in records if not record.comparable]
+    if not reasons:
+        return ""
+    return f"The number may not stand beside published ones: {'; '.join(dict.fromkeys(reasons))}."
+
+
+def _device(record: Measurement) -> str:
+    return str(record.device.get("name", "an unnamed device"))
+
+
+def _other_hardware(claim: ClaimCard, records: list[Measurement], published: Callable[[str], Published]) -> str:
+    """An absolute speed stands only on the hardware that the source names."""
+    source = published(claim.published) if claim.published else None
+    named = source.hardware if source else ""
+    wrong = [record for record in records if not named or named.casefold() not in _device(record).casefold()]
+    if not wrong:
+        return ""
+    record = wrong[0]
+    measured = f"{with_unit(record.value or 0.0, record.unit)} was measured on {_device(record)}"
+    theirs = f"the published number was taken on {named}" if named else "no source names the published number's machine"
+    return f"An absolute speed holds for one machine: {measured}, and {theirs}. Ratios on one machine can be judged."
+
+
+def _several_devices(records: list[Measurement]) -> str:
+    devices = sorted({_device(record) for record in records})
+    if len(devices) < 2:
+        return ""
+    return f"Speeds of different machines were mixed ({', '.join(devices)}); take all of them on one."

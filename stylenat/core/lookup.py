@@ -1,0 +1,114 @@
+"""What the workflow's rules ask for: which files a job reads, under which options it runs.
+
+Methods take Snakemake's wildcards (any object with the wildcard's name as attribute) and give paths or words.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from stylenat.core import paths, provenance
+from stylenat.core.catalog import Job, Run
+from stylenat.core.errors import InputError
+from stylenat.core.files import sha256_json
+from stylenat.core.plan import make_plan
+
+
+class Lookup:
+    """Answers for one run; every path starts with the run's results folder."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.catalog, self.card = run, run.catalog, run.card
+        self.plan = make_plan(run)
+        self.results = Path(run.card.results)
+        self.logs = self.results / "logs"
+        self.records = [self.results / record.path for record in self.plan.records]
+        self.verdicts = [self.results / verdict.path for verdict in self.plan.verdicts]
+        self.gpus = 1 if run.card.device == "cuda" else 0
+
+    def fetched_images(self, w: Any) -> list[Path]:
+        """The raw folder that `fetch` makes for a data set; none when the user brings the folder."""
+        key = paths.raw_key(self.catalog.dataset(w.dataset))
+        return [self.results / paths.RAW_IMAGES.format(raw=key)] if key else []
+
+    def raw_folder(self, w: Any) -> Path:
+        """The folder of raw images of a data set."""
+        source = self.catalog.dataset(w.dataset).source
+        return Path(source.path) if source.path is not None else self.fetched_images(w)[0]
+
+    def dataset_with_raw(self, w: Any) -> str:
+        """Any data set made from a fetched raw folder; they share its source."""
+        found = [name for name in self.catalog.names("datasets") if paths.raw_key(self.catalog.dataset(name)) == w.raw]
+        if not found:
+            raise InputError(f"no data set is made from '{w.raw}'")
+        return found[0]
+
+    def manifest(self, w: Any) -> Path:
+        """The prepared set that a model is trained on and compared with."""
+        return self.results / paths.PREPARED.format(dataset=self.catalog.model(w.model).dataset)
+
+    def weights(self, w: Any) -> Path:
+        """Where a model's weights lie: snapshot, imported file, or a control's prepared set."""
+        found = paths.weights_path(self.catalog.model(w.model))
+        if found is None:
+            raise InputError(f"model '{w.model}' has no weights: {self.catalog.model(w.model).weights.none}")
+        return self.results / found
+
+    def detector_weights(self, w: Any) -> Path:
+        """Where a detector's weights lie."""
+        return self.results / paths.DETECTOR_WEIGHTS.format(detector=w.detector)
+
+    def job(self, w: Any) -> Job:
+        """The planned job behind a record's path."""
+        path = paths.RECORD.format(protocol=w.protocol, model=w.model, variant=w.variant)
+        found = [Job(r.protocol, r.model, r.seed) for r in self.plan.records if r.path == path]
+        if not found:
+            raise InputError(f"{path} is not part of run '{self.card.run}'")
+        return found[0]
+
+    def features(self, w: Any) -> dict[str, Path]:
+        """The features that a record rests on: reals of the model's data set, fakes of the model."""
+        protocol = self.catalog.protocol(w.protocol)
+        if protocol.needs != "features":
+            return {}
+        dataset = self.catalog.model(w.model).dataset
+        fake = {"detector": protocol.detector, "model": w.model, "seed": self.job(w).seed, "count": protocol.fake_count}
+        return {
+            "real": self.results / paths.REAL_FEATURES.format(detector=protocol.detector, dataset=dataset),
+            "fake": self.results / paths.FAKE_FEATURES.format(**fake),
+        }
+
+    def measure_options(self, w: Any) -> str:
+        """Seed, device, feature files and label of one measurement, as command-line options."""
+        options = ["--seed", self.job(w).seed, "--device", self.card.device]
+        for side, path in self.features(w).items():
+            options += [f"--{side}", path]
+        return " ".join(map(str, [*options, *(["--demo"] if self.card.demo else [])]))
+
+    def timed(self, w: Any) -> bool:
+        """Whether a measurement is a timing, which takes the whole machine so that nothing runs beside it."""
+        return self.catalog.protocol(w.protocol).timed
+
+    def claim_records(self, w: Any) -> list[Path]:
+        """The records of this run that a claim rests on."""
+        chosen = [verdict for verdict in self.plan.verdicts if verdict.claim == w.claim]
+        return [self.results / path for verdict in chosen for path in verdict.records]
+
+    def digest(self, kind: str, name: str) -> str:
+        """A card's digest, as a rule's parameter: a changed card runs the rule again."""
+        return sha256_json(self.plan.cards[kind][name])[:16]
+
+    def recipe_digest(self, w: Any) -> str:
+        """Digest of what a training is made of: architecture and training card, but not code."""
+        model = self.catalog.model(w.model)
+        return sha256_json([self.plan.cards["training"][model.weights.train], model.arch])[:16]
+
+    def sample_digest(self, w: Any) -> str:
+        """Digest of what decides samples besides the weights: architecture and code."""
+        model = self.catalog.model(w.model)
+        return sha256_json([model.arch, provenance.model_code(model)])[:16]
+
+    def measure_digest(self, w: Any) -> str:
+        """Digest of what decides one measurement besides its files: cards and the metric's code."""
+        protocol, model = self.catalog.protocol(w.protocol), self.catalog.model(w.model)
+        cards = [self.plan.cards["protocols"][protocol.name], model.arch, self.card.machine]
+        return sha256_json([cards, provenance.metric_code(protocol, model)])[:16]

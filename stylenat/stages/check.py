@@ -1,0 +1,39 @@
+"""`check`: are all cards sound, and is there what a run needs from outside?"""
+
+from pathlib import Path
+
+from stylenat.core.catalog import KINDS, Catalog, Run
+from stylenat.core.strict import read_yaml
+
+
+def run(catalog: Catalog, run_files: list[Path]) -> list[str]:
+    """One line a finding: cards by kind, then for each run its size and what is missing outside.
+
+    Loading the catalog has already refused unsound cards.
+    """
+    counts = ", ".join(f"{len(catalog.names(kind))} {kind}" for kind in KINDS)
+    lines = [f"cards: {counts}: all sound"]
+    for path in run_files:
+        resolved = Run(catalog, read_yaml(path), str(path))
+        lines.append(f"{path}: {len(resolved.jobs)} measurements, {len(resolved.claims)} claims")
+        lines += [f"{path}: missing: {line}" for line in _missing(resolved)]
+    return lines
+
+
+def _missing(run: Run) -> list[str]:
+    """Raw folders, checkpoints and detector weights that the run's jobs need and that are not there."""
+    found = set()
+    for job in run.jobs:
+        protocol, model = run.catalog.protocol(job.protocol), run.catalog.model(job.model)
+        if protocol.needs != "features":
+            continue
+        source = run.catalog.dataset(model.dataset).source
+        if source.path is not None and not Path(source.path).is_dir():
+            found.add(f"{source.path} (raw images of '{model.dataset}')")
+        folder, imported = Path(run.card.weights), model.weights.imported
+        if imported is not None and not (folder / imported.file).is_file():
+            found.add(f"{folder / imported.file} (checkpoint of '{model.name}', {imported.url})")
+        detector = run.catalog.detector(protocol.detector)
+        if detector.weights.file is not None and not (folder / detector.weights.file).is_file():
+            found.add(f"{folder / detector.weights.file} (detector '{detector.name}', {detector.weights.url})")
+    return sorted(found)

@@ -1,0 +1,62 @@
+"""Every metric module and every protocol card keep their contract."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from stylenat.core.catalog import Catalog
+from stylenat.core.registry import ROOT
+
+CATALOG = Catalog(ROOT / "config")
+METRICS = sorted(path.stem for path in ROOT.glob("stylenat/metrics/[a-z]*.py"))
+PROTOCOLS = [CATALOG.protocol(name) for name in CATALOG.names("protocols")]
+
+
+def load(name):
+    return importlib.import_module(f"stylenat.metrics.{name}")
+
+
+def on_features():
+    return [name for name in METRICS if load(name).NEEDS == "features"]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_declares_what_it_is(name):
+    module = load(name)
+    assert module.NEEDS in ("features", "model")
+    assert module.DIRECTION in ("lower", "higher", "none")
+    assert isinstance(module.UNIT, str)
+    assert module.UNIT
+    assert isinstance(module.VERSION, int)
+    assert callable(module.compute)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_a_protocol_fits_its_metric(protocol):
+    module = load(protocol.metric)
+    assert protocol.needs == module.NEEDS
+    assert set(protocol.parameters) <= module.PARAMETERS
+
+
+@pytest.mark.parametrize("name", on_features())
+def test_identical_sets_are_at_the_floor_and_distance_grows(name):
+    rng = np.random.default_rng(0)
+    real = rng.standard_normal((600, 16)).astype(np.float32)
+    parameters = {"subset_size": 200, "subsets": 20} if name == "kid" else {}
+
+    def value(shift):
+        return load(name).compute(real, real + np.float32(shift), **parameters).value
+
+    assert abs(value(0.0)) < (0.05 if name == "kid" else 1e-4)
+    assert value(0.0) < value(0.5) < value(1.0)
+
+
+@pytest.mark.parametrize("name", on_features())
+def test_the_order_of_the_images_does_not_matter(name):
+    rng = np.random.default_rng(1)
+    real, fake = rng.standard_normal((2, 300, 8)).astype(np.float32)
+    parameters = {"subset_size": 300, "subsets": 2} if name == "kid" else {}
+    first = load(name).compute(real, fake, **parameters).value
+    second = load(name).compute(real[::-1].copy(), fake[rng.permutation(300)], **parameters).value
+    assert first == pytest.approx(second, rel=1e-4, abs=1e-6)

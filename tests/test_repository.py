@@ -1,0 +1,105 @@
+"""Contracts of the tree as a whole: import directions, pins, names of stages."""
+
+import ast
+import re
+import tomllib
+
+import pytest
+import yaml
+
+from stylenat.core.registry import ROOT
+
+ALLOWED = {
+    "core": set(),
+    "attention": {"core"},
+    "nn": {"core"},
+    "network": {"core", "attention", "nn"},
+    "baselines": {"core", "attention", "nn", "data"},
+    "data": {"core"},
+    "features": {"core", "data"},
+    "metrics": {"core"},
+    "sampling": {"core", "data"},
+    "training": {"core", "data"},
+    "claims": {"core"},
+    "report": {"core"},
+    "stages": {"core", "data", "features", "metrics", "sampling", "training", "claims", "report"},
+}
+STAGES = ("plan", "fetch", "prepare", "train", "import", "sample", "features", "measure", "judge", "report")
+
+
+def package_of(dotted):
+    parts = dotted.split(".")
+    if parts[0] == "baselines":
+        return "baselines"
+    return parts[1] if parts[0] == "stylenat" and len(parts) > 1 else None
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules():
+    return sorted([*ROOT.glob("stylenat/*/**/*.py"), *ROOT.glob("baselines/**/*.py")])
+
+
+def test_imports_point_one_way():
+    wrong = []
+    for path in modules():
+        own = package_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for name in imported(path):
+            other = package_of(name)
+            if other not in (None, own) and other in ALLOWED and other not in ALLOWED[own]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("folder", ["claims", "report"])
+def test_judging_and_reporting_need_no_torch(folder):
+    for path in ROOT.glob(f"stylenat/{folder}/*.py"):
+        assert not any(name.split(".")[0] in ("torch", "torchvision", "torch_fidelity") for name in imported(path)), (
+            path
+        )
+
+
+def test_the_environment_file_holds_the_pins_of_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert environment[-1]["pip"] == project
+    assert all("==" in pin for pin in project)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_one_name_in_five_places(stage):
+    rule_file = (ROOT / f"workflow/rules/{stage}.smk").read_text()
+    assert (ROOT / f"stylenat/stages/{stage}.py").is_file()
+    assert f'include: "workflow/rules/{stage}.smk"' in (ROOT / "Snakefile").read_text()
+    assert re.search(rf"\{{STYLENAT\}} --log \{{log\}} {stage} ", rule_file)
+    assert f'LOGS / "{stage}/' in rule_file
+    assert re.search(rf'"{stage}/', (ROOT / "stylenat/core/paths.py").read_text())
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("workflow/rules/*.smk")), ids=lambda path: path.stem)
+def test_every_rule_logs_and_names_the_environment(path):
+    text = path.read_text()
+    rules = len(re.findall(r"^rule ", text, flags=re.M))
+    assert text.count("    log:") >= rules
+    assert text.count("    conda:\n        ENVIRONMENT") == rules
+    assert "script:" not in text
+    assert "run:" not in text
+
+
+def test_common_holds_no_rules_and_stays_small():
+    text = (ROOT / "workflow/rules/common.smk").read_text()
+    assert not re.search(r"^rule ", text, flags=re.M)
+    assert len(text.splitlines()) <= 100
+
+
+def test_no_file_grows_past_three_hundred_lines():
+    long = [p.relative_to(ROOT) for p in modules() if len(p.read_text().splitlines()) > 300]
+    assert not long

@@ -1,0 +1,63 @@
+import shutil
+
+import pytest
+
+from stylenat.core import provenance, registry
+from stylenat.core.catalog import Catalog
+from stylenat.core.errors import InputError
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    for name in ("stylenat", "baselines", "config"):
+        shutil.copytree(registry.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    return tmp_path
+
+
+def codes(tree):
+    catalog = Catalog(tree / "config")
+    net, control = catalog.model("stylenat-demo-32"), catalog.model("noise-photographs-32")
+    return {
+        "fid": provenance.metric_code(catalog.protocol("fid-demo"), net),
+        "kid": provenance.metric_code(catalog.protocol("kid-demo"), net),
+        "parameters": provenance.metric_code(catalog.protocol("parameters"), net),
+        "samples": provenance.model_code(net),
+        "control": provenance.model_code(control),
+        "features": provenance.features_code(),
+        "claims": provenance.claims_code(),
+        "report": provenance.report_code(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("stylenat/metrics/fid.py", {"fid"}),
+        ("stylenat/metrics/parameters.py", {"parameters"}),
+        ("stylenat/network/generator.py", {"samples", "parameters"}),
+        ("stylenat/attention/reference.py", {"samples", "parameters", "control"}),
+        ("baselines/controls.py", {"control"}),
+        ("stylenat/claims/rules.py", {"claims"}),
+        ("stylenat/report/report.html.j2", {"report"}),
+        ("stylenat/training/losses.py", set()),
+    ],
+)
+def test_a_change_moves_exactly_the_numbers_that_it_decides(tree, file, changed):
+    before = codes(tree)
+    (tree / file).write_text((tree / file).read_text() + "\n")
+    after = codes(tree)
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_a_family_outside_the_two_packages_is_refused():
+    with pytest.raises(InputError, match="outside the packages"):
+        registry.load_family("os.path")
+    with pytest.raises(InputError, match="neither the package"):
+        registry.family_path("baselines.nothing")
+
+
+def test_versions_and_git_are_always_filled():
+    assert provenance.versions()["torch"] == "2.11.0" or provenance.versions()["torch"].startswith("2.11.0")
+    assert set(provenance.git_state()) == {"revision", "dirty"}

@@ -1,0 +1,153 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from stylenat.core.catalog import Catalog, Run
+from stylenat.core.errors import InputError
+from stylenat.core.files import sha256_file, write_json
+from stylenat.core.plan import make_plan
+from stylenat.core.records import Measurement, failed_path, read_verdict, write_record
+from stylenat.core.registry import ROOT
+from stylenat.core.strict import read_yaml
+from stylenat.stages import judge
+
+CATALOG = Catalog(ROOT / "config")
+COUNTS = {"stylenat-ffhq-256": 48_921_000.0, "stylenat-ffhq-1024": 49_452_934.0}
+
+
+@pytest.fixture(params=["config"])
+def results(request, tmp_path):
+    """A results folder with the plan of a shipped run."""
+    run = Run(CATALOG, read_yaml(ROOT / f"config/{request.param}.yaml"))
+    plan = make_plan(run)
+    write_json(tmp_path / "plan.json", plan.model_dump(mode="json", by_alias=True))
+    return tmp_path
+
+
+def planned(results, claim):
+    plan = json.loads((results / "plan.json").read_text())
+    paths = next(verdict["records"] for verdict in plan["verdicts"] if verdict["claim"] == claim)
+    return [record for record in plan["records"] if record["path"] in paths]
+
+
+def record(job, value, **fields):
+    card = CATALOG.protocol(job["protocol"])
+    return Measurement.model_validate(
+        {
+            "protocol": job["protocol"],
+            "protocol_version": card.version,
+            "metric": card.metric,
+            "metric_version": 1,
+            "model": job["model"],
+            "seed": job["seed"],
+            "status": "ok",
+            "value": value,
+            "unit": {"parameters": "parameters", "fid": "1", "throughput": "images/s"}[card.metric],
+            "direction": "lower",
+            "comparable": True,
+            "demo": False,
+            "code": "c",
+            "created": "2026-01-01T00:00:00+00:00",
+            "wall_seconds": 1.0,
+        }
+        | fields
+    )
+
+
+def verdict_on(claim, results):
+    judge.run(results / "plan.json", claim, results, results / "out.json", "code")
+    return read_verdict(results / "out.json")
+
+
+def fill(results, claim, value_of):
+    for job in planned(results, claim):
+        write_record(results / job["path"], record(job, value_of(job)))
+
+
+@pytest.mark.parametrize("claim", ["parameters-256", "parameters-1024"])
+def test_a_count_is_judged_in_the_demo_run(results, claim):
+    fill(results, claim, lambda job: COUNTS[job["model"]])
+    found = verdict_on(claim, results)
+    assert (found.status, found.demo, found.code) == ("reproduced", True, "code")
+    path = planned(results, claim)[0]["path"]
+    assert found.records == {path: sha256_file(results / path)}
+
+
+def test_a_wrong_count_is_not_reproduced(results):
+    fill(results, "parameters-256", lambda job: 48_930_000.0)
+    assert verdict_on("parameters-256", results).status == "not_reproduced"
+
+
+def test_a_missing_record_is_told_by_its_path(results):
+    found = verdict_on("parameters-256", results)
+    assert found.status == "not_run"
+    assert found.reason == f"stylenat-ffhq-256: {planned(results, 'parameters-256')[0]['path']} has not been made."
+    assert found.records == {}
+
+
+def test_a_failure_beside_the_record_gives_its_reason(results):
+    job = planned(results, "parameters-256")[0]
+    path = failed_path(results / job["path"])
+    write_record(path, record(job, None, status="failed", reason="the network can't be built"))
+    found = verdict_on("parameters-256", results)
+    assert found.status == "not_run"
+    assert "the network can't be built" in found.reason
+    assert found.records == {path.relative_to(results).as_posix(): sha256_file(path)}
+
+
+def test_a_record_of_another_job_is_refused(results):
+    job = planned(results, "parameters-256")[0]
+    write_record(results / job["path"], record({**job, "model": "stylenat-ffhq-1024"}, 1.0))
+    with pytest.raises(InputError, match=r"holds the record of .*stylenat-ffhq-1024.*, expected"):
+        verdict_on("parameters-256", results)
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ("fid-256", "stylenat-ffhq-256: not measured under stylenat-50k in run 'demo'; config/paper.yaml measures it."),
+        ("throughput-256", "under throughput-official-script in run 'demo'; config/paper.yaml measures it."),
+        ("parameters-saving-measured", "stylegan-xl-ffhq-256: published numbers only, because its network is not part"),
+    ],
+)
+def test_what_the_demo_leaves_out_is_told_with_where_to_find_it(results, claim, says):
+    fill(results, claim, lambda job: COUNTS[job["model"]])
+    found = verdict_on(claim, results)
+    assert found.status == "not_run"
+    assert says in found.reason
+
+
+@pytest.mark.parametrize("results", ["paper"], indirect=True)
+def test_a_fid_over_five_seeds_names_the_filter_that_it_hangs_on(results):
+    fill(results, "fid-256", lambda job: 2.05 + 0.01 * (job["seed"] - 2))
+    found = verdict_on("fid-256", results)
+    assert (found.status, found.measured, len(found.records)) == ("reproduced", pytest.approx(2.05), 5)
+    assert "lanczos filter (ffhq-256-lanczos)" in found.reason
+    assert not found.demo
+
+
+@pytest.mark.parametrize("results", ["paper"], indirect=True)
+def test_a_full_run_that_lacks_a_measurement_does_not_point_at_itself(results):
+    plan = json.loads((results / "plan.json").read_text())
+    write_json(results / "plan.json", plan | {"verdicts": [{**v, "records": []} for v in plan["verdicts"]]})
+    assert "add it to the run's 'measure'" in verdict_on("fid-256", results).reason
+
+
+def test_every_claim_of_the_demo_gets_a_verdict_with_a_reason(results):
+    for name in CATALOG.names("claims"):
+        found = verdict_on(name, results)
+        assert found.reason.endswith("."), name
+        assert found.rule
+        assert found.status == ("reproduced" if CATALOG.claim(name).kind == "arithmetic" else "not_run")
+
+
+def test_an_unknown_claim_names_the_nearest(results):
+    with pytest.raises(InputError, match="no claim 'fid-265'; did you mean 'fid-256'"):
+        verdict_on("fid-265", results)
+
+
+def test_judging_needs_no_torch():
+    code = "import sys, stylenat.stages.judge; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,0 +1,81 @@
+import hashlib
+
+import pytest
+import torch
+from PIL import Image
+from support.toys import dataset_card, detector_card
+
+from stylenat.core.errors import InputError
+from stylenat.stages import fetch
+
+PHOTOGRAPHS = {"kind": "photographs", "crops": 6, "crop_px": 48}
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_photographs_become_a_folder(tmp_path):
+    fetch.run_images(dataset_card(6, 8, source=PHOTOGRAPHS), tmp_path / "deep" / "raw")
+    assert names(tmp_path / "deep") == ["raw"]
+    assert names(tmp_path / "deep" / "raw") == [f"{index:05d}.png" for index in range(6)]
+    with Image.open(tmp_path / "deep" / "raw" / "00000.png") as image:
+        assert (image.size, image.mode) == ((48, 48), "RGB")
+
+
+def test_two_runs_give_the_same_bytes(tmp_path):
+    card = dataset_card(6, 8, source=PHOTOGRAPHS)
+    for name in ("one", "two"):
+        fetch.run_images(card, tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="crop_px is 999"):
+        fetch.run_images(dataset_card(6, 8, source={**PHOTOGRAPHS, "crop_px": 999}), tmp_path / "raw")
+    assert names(tmp_path) == []
+
+
+def test_an_empty_folder_is_filled_and_a_full_one_is_refused(tmp_path):
+    card = dataset_card(6, 8, source=PHOTOGRAPHS)
+    (tmp_path / "raw").mkdir()
+    fetch.run_images(card, tmp_path / "raw")
+    with pytest.raises(InputError, match="holds files already"):
+        fetch.run_images(card, tmp_path / "raw")
+
+
+def test_the_user_s_own_images_are_not_fetched(tmp_path):
+    with pytest.raises(InputError, match="'toyset' takes its images from raw: there is nothing to fetch"):
+        fetch.run_images(dataset_card(6, 8), tmp_path / "raw")
+
+
+def test_random_weights_are_the_same_bytes_each_time(tmp_path):
+    for name in ("one.pth", "two.pth"):
+        fetch.run_weights(detector_card(), tmp_path / "none", tmp_path / name)
+    assert (tmp_path / "one.pth").read_bytes() == (tmp_path / "two.pth").read_bytes()
+    assert len(torch.load(tmp_path / "one.pth", weights_only=True)) == 566
+
+
+def supplied(sha256=None, url="https://example.org/w"):
+    weights = {"file": "w.pth", "url": url} | ({"sha256": sha256} if sha256 else {})
+    return detector_card(weights=weights, comparable=True, reason="")
+
+
+def test_a_missing_file_is_one_line_that_says_what_to_put_where(tmp_path):
+    with pytest.raises(InputError) as caught:
+        fetch.run_weights(supplied("a" * 64), tmp_path / "weights", tmp_path / "out.pth")
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (str(tmp_path / "weights" / "w.pth"), "toydetector", "a" * 64, "https://example.org/w"):
+        assert part in message
+
+
+def test_a_supplied_file_is_checked_and_copied(tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    fetch.run_weights(supplied(hashlib.sha256(b"weights").hexdigest()), tmp_path, tmp_path / "out" / "d.pth")
+    assert (tmp_path / "out" / "d.pth").read_bytes() == b"weights"
+    fetch.run_weights(supplied(), tmp_path, tmp_path / "e.pth")
+    with pytest.raises(InputError, match=r"w\.pth: sha256 is [0-9a-f]{64}, expected b{64}"):
+        fetch.run_weights(supplied("b" * 64), tmp_path, tmp_path / "f.pth")
+    assert not (tmp_path / "f.pth").exists()

@@ -1,0 +1,76 @@
+"""Bad input at the command line: one clear line on stderr, exit status 1, no traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+from stylenat.core.registry import ROOT
+
+
+def stylenat(*arguments, cwd=ROOT):
+    command = [sys.executable, "-m", "stylenat", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def one_line(result):
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line]
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("stylenat: error: ")
+    return lines[0]
+
+
+def test_list_shows_cards_on_stdout():
+    result = stylenat("list", "models")
+    assert result.returncode == 0
+    assert "models\tstylenat-ffhq-256\t" in result.stdout
+
+
+def test_check_names_what_a_run_needs_from_outside(tmp_path):
+    result = stylenat("check", ROOT / "config/paper.yaml", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "all sound" in result.stdout
+    assert "missing: weights/FFHQ256_940k_flip.pt" in result.stdout
+    assert "missing: data/ffhq/images1024x1024" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["prepare", "--dataset", "photograph-32", "--raw", "x", "--out", "y"], "did you mean 'photographs-32'"),
+        (["prepare", "--dataset", "photographs-32", "--raw", "nowhere", "--out", "y"], "nowhere"),
+        (["--config", "nowhere", "list", "models"], "nowhere: no such folder of cards"),
+        (["check", "nowhere.yaml"], "nowhere.yaml: can't be read"),
+        (["plan", "--run", "{", "--out", "x"], "--run: not valid JSON"),
+        (["judge", "--claim", "x", "--plan", "nowhere.json", "--results", "r", "--out", "o"], "nowhere.json: no such"),
+        (["import", "--model", "stylenat-ffhq-256", "--weights", "nowhere", "--out", "x"], "put the checkpoint of"),
+        (["import", "--model", "stylenat-demo-32", "--weights", "nowhere", "--out", "x"], "no checkpoint to import"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, says):
+    assert says in one_line(stylenat(*arguments))
+
+
+def test_too_few_images_is_one_line_and_leaves_no_manifest(tmp_path):
+    (tmp_path / "raw").mkdir()
+    out = tmp_path / "set/manifest.json"
+    arguments = ["prepare", "--dataset", "photographs-32", "--raw", tmp_path / "raw", "--out", out]
+    assert "found 0 images" in one_line(stylenat(*arguments))
+    assert not out.exists()
+
+
+def test_an_unwritable_results_folder_is_one_line(tmp_path):
+    (tmp_path / "results").write_text("a file where a folder should be")
+    run = (ROOT / "config/config.yaml").read_text()
+    code = "import json,sys,yaml; print(json.dumps(yaml.safe_load(sys.stdin)))"
+    config = subprocess.run([sys.executable, "-c", code], input=run, capture_output=True, text=True).stdout
+    result = stylenat("plan", "--run", config, "--out", tmp_path / "results/plan/plan.json")
+    assert str(tmp_path / "results") in one_line(result)
+
+
+def test_the_log_keeps_the_message(tmp_path):
+    log = tmp_path / "logs/a.log"
+    result = stylenat("--log", log, "check", "nowhere.yaml")
+    assert one_line(result) in log.read_text()

@@ -1,0 +1,128 @@
+"""The whole workflow in small: one run, then what a change, a loss and a failure make of it."""
+
+import json
+
+import pytest
+from support import tree
+
+FID_FILES = ("stylenat-demo-32", "real-photographs-32", "noise-photographs-32")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A small run, carried out once."""
+    folder = tree.shrink(tree.copy(tmp_path_factory.mktemp("project")))
+    result = tree.snakemake(folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def record(folder, protocol, model, variant="seed0"):
+    return folder / f"results/measure/{protocol}/{model}/{variant}.json"
+
+
+def test_the_report_and_every_record_are_there(done):
+    assert (done / "results/report/report.html").stat().st_size > 10_000
+    plan = json.loads((done / "results/plan/plan.json").read_text())
+    for planned in plan["records"]:
+        found = json.loads((done / "results" / planned["path"]).read_text())
+        assert found["status"] == "ok"
+        assert found["demo"] is True
+        assert found["inputs"] or found["metric"] in ("parameters", "throughput", "flops")
+    assert len(list((done / "results/judge").glob("*.json"))) == len(plan["verdicts"])
+
+
+def test_a_demo_fid_is_never_comparable(done):
+    for model in FID_FILES:
+        found = json.loads(record(done, "fid-demo", model).read_text())
+        assert found["comparable"] is False
+        assert "random" in found["comparable_reason"]
+
+
+def test_the_parameter_claim_is_reproduced(done):
+    found = json.loads(record(done, "parameters", "stylenat-ffhq-256").read_text())
+    assert found["value"] == 48_921_000
+    verdicts = [json.loads(path.read_text()) for path in (done / "results/judge").glob("*.json")]
+    mine = [v for v in verdicts if "measure/parameters/stylenat-ffhq-256/seed0.json" in v["records"]]
+    assert "reproduced" in {verdict["status"] for verdict in mine}
+
+
+def test_a_second_run_has_nothing_to_do(done):
+    assert tree.planned(done) == {}
+
+
+@pytest.mark.parametrize(
+    ("metric", "measured"),
+    [("fid", len(FID_FILES)), ("parameters", 1)],
+)
+def test_a_changed_metric_reruns_its_measurements_verdicts_and_report(done, metric, measured):
+    module = done / f"stylenat/metrics/{metric}.py"
+    before = module.read_text()
+    module.write_text(before + "\n# changed\n")
+    protocol = {"fid": "fid-demo", "parameters": "parameters"}[metric]
+    plan = json.loads((done / "results/plan/plan.json").read_text())
+    judged = sum(any(f"/{protocol}/" in path for path in verdict["records"]) for verdict in plan["verdicts"])
+    try:
+        assert judged > 0
+        assert tree.planned(done) == {"measure": measured, "judge": judged, "report": 1}
+    finally:
+        module.write_text(before)
+
+
+def test_a_deleted_measurement_is_made_again(done):
+    path = record(done, "parameters", "stylenat-ffhq-256")
+    kept = path.read_text()
+    path.unlink()
+    try:
+        jobs = tree.planned(done)
+        assert jobs["measure"] == 1
+        assert set(jobs) <= {"measure", "judge", "report"}
+    finally:
+        path.write_text(kept)
+
+
+def test_a_changed_card_reruns_what_rests_on_it(done):
+    card = done / "config/protocols/throughput-demo.yaml"
+    before = card.read_text()
+    tree.edit(card, parameters={"batch_size": 2, "warmup": 1, "rounds": 2})
+    try:
+        assert tree.planned(done)["measure"] == 1
+    finally:
+        card.write_text(before)
+
+
+def test_a_misspelt_key_stops_before_any_work(done):
+    card = done / "config/datasets/photographs-32.yaml"
+    before = card.read_text()
+    card.write_text(before + "cuont: 3\n")
+    try:
+        result = tree.snakemake(done, "-n")
+        assert result.returncode != 0
+        assert "photographs-32.yaml: unknown key 'cuont'; did you mean 'count'?" in result.stderr
+        assert "Traceback" not in result.stderr
+    finally:
+        card.write_text(before)
+
+
+def test_a_failing_measurement_fails_the_run_and_leaves_no_stale_verdict(done):
+    module = done / "stylenat/metrics/parameters.py"
+    before = module.read_text()
+    module.write_text(before + "\n\ndef compute(*args, **kwargs):\n    raise InputError('the counter is broken')\n")
+    if "InputError" not in before:
+        module.write_text(module.read_text().replace("InputError(", "ValueError("))
+    page = done / "results/report/report.md"
+    assert "the counter is broken" not in page.read_text()
+    result = tree.snakemake(done)
+    module.write_text(before)
+    assert result.returncode != 0
+    assert "the counter is broken" in result.stderr
+    assert not record(done, "parameters", "stylenat-ffhq-256").exists()
+    assert record(done, "fid-demo", "stylenat-demo-32").exists(), "what was computed is lost"
+    assert "the counter is broken" in page.read_text()
+    lines = [line for line in (done / "results/report/claims.csv").read_text().splitlines() if "48.92" in line]
+    assert lines
+    assert not any(",reproduced," in line for line in lines if "arithmetic" not in line)
+    again = tree.snakemake(done)
+    assert again.returncode == 0, again.stderr
+    assert "the counter is broken" not in page.read_text()
+    assert tree.planned(done) == {}

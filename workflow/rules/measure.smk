@@ -1,0 +1,20 @@
+rule measure:
+    input:
+        unpack(feature_files),
+    output:
+        RESULTS / paths.RECORD,
+    log:
+        LOGS / "measure/{protocol}/{model}/{variant}.log",
+    conda:
+        ENVIRONMENT
+    threads: measure_threads
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=RUN.gpus,
+    params:
+        code=RUN.measure_digest,
+        options=RUN.measure_options,
+    shell:
+        "{STYLENAT} --log {log} measure --model {wildcards.model} --protocol {wildcards.protocol} {params.options}"
+        " --out {output}"

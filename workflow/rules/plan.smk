@@ -1,0 +1,16 @@
+localrules:
+    plan,
+
+
+rule plan:
+    output:
+        RESULTS / paths.PLAN,
+    log:
+        LOGS / "plan/plan.log",
+    conda:
+        ENVIRONMENT
+    params:
+        run=json.dumps(config, sort_keys=True),
+        cards=sha256_json(RUN.plan.cards),
+    shell:
+        "{STYLENAT} --log {log} plan --run {params.run:q} --out {output}"

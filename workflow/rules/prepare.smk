@@ -1,0 +1,20 @@
+rule prepare:
+    input:
+        RUN.fetched_images,
+    output:
+        RESULTS / paths.PREPARED,
+    log:
+        LOGS / "prepare/{dataset}.log",
+    benchmark:
+        LOGS / "prepare/{dataset}.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        card=lambda w: RUN.digest("datasets", w.dataset),
+        raw=RUN.raw_folder,
+    shell:
+        "{STYLENAT} --log {log} prepare --dataset {wildcards.dataset} --raw {params.raw} --out {output}"

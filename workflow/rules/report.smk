@@ -1,0 +1,27 @@
+localrules:
+    report,
+
+
+rule report:
+    input:
+        plan=RESULTS / paths.PLAN,
+        records=RUN.records,
+        verdicts=RUN.verdicts,
+        histories=[RESULTS / path for path in RUN.plan.histories.values()],
+        samples=[RESULTS / path for path in RUN.plan.samples.values()],
+    output:
+        page=report(RESULTS / paths.REPORT, caption="../report/page.rst", category="Report"),
+        markdown=RESULTS / "report/report.md",
+        claims=report(RESULTS / "report/claims.csv", caption="../report/verdicts.rst", category="Tables"),
+        measurements=report(
+            RESULTS / "report/measurements.csv", caption="../report/measurements.rst", category="Tables"
+        ),
+    log:
+        LOGS / "report/report.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=provenance.report_code(),
+        results=RESULTS,
+    shell:
+        "{STYLENAT} --log {log} report --plan {input.plan} --results {params.results} --out $(dirname {output.page})"

@@ -1,0 +1,21 @@
+rule sample:
+    input:
+        RUN.weights,
+    output:
+        RESULTS / paths.SAMPLES,
+    log:
+        LOGS / "sample/{model}/seed{seed}-n{count}.log",
+    benchmark:
+        LOGS / "sample/{model}/seed{seed}-n{count}.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=RUN.gpus,
+    params:
+        code=RUN.sample_digest,
+        device=RUN.card.device,
+    shell:
+        "{STYLENAT} --log {log} sample --model {wildcards.model} --weights {input} --seed {wildcards.seed}"
+        " --count {wildcards.count} --device {params.device} --out {output}"

@@ -1,0 +1,22 @@
+# The run directory is no output: it holds the resumable states, which must outlive a failed or stopped job.
+rule train:
+    input:
+        manifest=RUN.manifest,
+    output:
+        snapshot=RESULTS / paths.TRAINED,
+        history=RESULTS / paths.HISTORY,
+    log:
+        LOGS / "train/{model}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=16000,
+        runtime=1440,
+        gpu=RUN.gpus,
+    params:
+        recipe=RUN.recipe_digest,
+        rundir=lambda w: RESULTS / f"train/{w.model}/run",
+        device=RUN.card.device,
+    shell:
+        "{STYLENAT} --log {log} train --model {wildcards.model} --manifest {input.manifest} --rundir {params.rundir}"
+        " --device {params.device} --history {output.history} --out {output.snapshot}"
