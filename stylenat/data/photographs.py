@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageStat
 
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_file
@@ -46,9 +46,10 @@ def crop_at(photographs: list[np.ndarray], index: int, crop_px: int) -> Image.Im
         side_px = int(rng.integers(crop_px, min(height_px, width_px) + 1))
         top_px = int(rng.integers(height_px - side_px + 1))
         left_px = int(rng.integers(width_px - side_px + 1))
-        cut_HWC = pixel_HWC[top_px : top_px + side_px, left_px : left_px + side_px]
-        if cut_HWC.std(axis=(0, 1)).mean() >= MIN_STD_LEVELS:
-            return Image.fromarray(cut_HWC).resize((crop_px, crop_px), Image.Resampling.LANCZOS, reducing_gap=None)
+        cut = Image.fromarray(pixel_HWC[top_px : top_px + side_px, left_px : left_px + side_px])
+        crop = cut.resize((crop_px, crop_px), Image.Resampling.LANCZOS, reducing_gap=None)
+        if np.mean(ImageStat.Stat(crop).stddev) >= MIN_STD_LEVELS:
+            return crop
 
 
 def write_crops(folder: Path, crops: int, crop_px: int) -> None:

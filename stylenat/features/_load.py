@@ -1,11 +1,10 @@
 """What both extractors share: checked weights, and libraries kept quiet."""
 
-import contextlib
-import io
 import pickle
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -42,9 +41,9 @@ def check_weights(path: Path) -> None:
         )
 
 
-@contextlib.contextmanager
+@contextmanager
 def quiet() -> Iterator[None]:
-    """Silence a library's prints and warnings for the block."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    """Silence a library's warnings for the block."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

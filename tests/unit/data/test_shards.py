@@ -10,7 +10,7 @@ from support.toys import dataset_card, photo, write_photos
 
 from stylenat.core.errors import InputError
 from stylenat.data import shards
-from stylenat.data.manifest import read_manifest
+from stylenat.data.manifest import fingerprint, read_manifest
 from stylenat.data.resize import resize
 from stylenat.data.shards import write_prepared
 from stylenat.data.sources import open_source
@@ -155,3 +155,8 @@ def test_an_edited_manifest_is_refused(raw, tmp_path):
     out.write_text(json.dumps(content))
     with pytest.raises(InputError, match="count"):
         read_manifest(out)
+
+
+def test_the_fingerprint_depends_on_order_pixels_and_resolution():
+    found = {fingerprint(md5s, size) for md5s in (["a", "b"], ["b", "a"], ["a", "c"]) for size in (8, 16)}
+    assert len(found) == 6

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from support.toys import ToyGenerator
@@ -30,6 +31,13 @@ class Attention(torch.nn.Module):
         return F.scaled_dot_product_attention(x, x, x)
 
 
+class AttentionNoMeta(Attention):
+    """The same, counted where the fused operator of the CPU would run."""
+
+    def forward(self, z_BZ, labels_B=None):
+        return super().forward(z_BZ) * float(z_BZ.sum().cpu().item() + 1)
+
+
 class NoMeta(ToyGenerator):
     """A network with an operator that needs real numbers."""
 
@@ -50,9 +58,12 @@ def test_convolutions_are_exact():
     assert sum(result.details["by_operator"].values()) == result.value
 
 
-def test_fused_attention_is_counted():
+@pytest.mark.parametrize(("network", "device"), [(Attention, "meta"), (AttentionNoMeta, "cpu")])
+def test_fused_attention_is_counted(network, device):
     projection, products = 2 * 16 * 4 * 4, 2 * 2 * 16 * 16 * 4
-    assert flops.compute(Attention()).value == projection + products
+    result = flops.compute(network())
+    assert result.value == projection + products
+    assert result.details["device"] == device
 
 
 def test_a_network_that_needs_numbers_is_counted_on_the_cpu():

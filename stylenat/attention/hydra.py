@@ -1,0 +1,101 @@
+"""Attention modules: heads divided among several neighborhoods (arXiv 2211.05770, section 3), and full attention.
+
+Shape suffixes: x_BHWC maps, q_BNHWC queries (N heads), rpb_NRR relative position bias (R = 2K - 1).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from stylenat.attention.dispatch import neighborhood_attention
+from stylenat.core.errors import InputError
+
+
+class Partition(NamedTuple):
+    """Consecutive heads that share a neighborhood."""
+
+    heads: int
+    kernel_size: int
+    dilation: int
+
+
+def divide_heads(num_heads: int, kernel_sizes: Sequence[int], dilations: Sequence[int]) -> list[Partition]:
+    """Heads in equal consecutive partitions; a remainder goes one head each to the last partitions.
+
+    Raises:
+        InputError: there are more partitions than heads, or not one kernel size and dilation each.
+    """
+    parts = len(dilations)
+    if len(kernel_sizes) != parts:
+        raise InputError(f"found {len(kernel_sizes)} kernel sizes for {parts} dilations, expected one each")
+    if not 1 <= parts <= num_heads:
+        raise InputError(f"found {parts} partitions for {num_heads} heads, expected between 1 and {num_heads}")
+    share, rest = divmod(num_heads, parts)
+    counts = [share + (index >= parts - rest) for index in range(parts)]
+    return [Partition(*fields) for fields in zip(counts, kernel_sizes, dilations, strict=True)]
+
+
+class HydraAttention(nn.Module):
+    """Multi-head attention whose partitions of heads see neighborhoods of their own; (B, H, W, C) to the same."""
+
+    def __init__(self, dim: int, num_heads: int, kernel_sizes: Sequence[int], dilations: Sequence[int]) -> None:
+        super().__init__()
+        _check_heads(dim, num_heads)
+        self.num_heads = num_heads
+        self.partitions = divide_heads(num_heads, kernel_sizes, dilations)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        tables = (
+            torch.zeros(part.heads, 2 * part.kernel_size - 1, 2 * part.kernel_size - 1) for part in self.partitions
+        )
+        self.rpb = nn.ParameterList(nn.Parameter(table) for table in tables)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
+        """The attended map, (B, H, W, C)."""
+        qkv = self.qkv(x_BHWC).unflatten(-1, (3, self.num_heads, -1)).permute(3, 0, 4, 1, 2, 5)
+        outputs, first = [], 0
+        for part, rpb_NRR in zip(self.partitions, self.rpb, strict=True):
+            q_BNHWC, k_BNHWC, v_BNHWC = qkv[:, :, first : first + part.heads]
+            sizes = {"kernel_size": part.kernel_size, "dilation": part.dilation}
+            outputs.append(neighborhood_attention(q_BNHWC, k_BNHWC, v_BNHWC, bias=rpb_NRR, **sizes))
+            first += part.heads
+        return self.proj(torch.cat(outputs, dim=1).permute(0, 2, 3, 1, 4).flatten(3))
+
+
+class FullAttention(nn.Module):
+    """Multi-head attention over a whole small map with relative position bias; (B, H, W, C) to the same."""
+
+    def __init__(self, dim: int, num_heads: int, resolution: int) -> None:
+        super().__init__()
+        _check_heads(dim, num_heads)
+        self.num_heads, self.resolution = num_heads, resolution
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.rpb = nn.Parameter(torch.zeros(num_heads, 2 * resolution - 1, 2 * resolution - 1))
+        self.proj = nn.Linear(dim, dim)
+        self.register_buffer("relative_position_index", relative_position_index(resolution), persistent=False)
+
+    def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
+        """The attended map, (B, H, W, C)."""
+        batch, height, width, channels = x_BHWC.shape
+        tokens = height * width
+        qkv = self.qkv(x_BHWC).view(batch, tokens, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        q_BNTC, k_BNTC, v_BNTC = qkv
+        bias_NTT = self.rpb.flatten(1)[:, self.relative_position_index]
+        logits_BNTT = (q_BNTC * q_BNTC.shape[-1] ** -0.5) @ k_BNTC.transpose(2, 3) + bias_NTT
+        out_BNTC = logits_BNTT.softmax(dim=-1) @ v_BNTC
+        return self.proj(out_BNTC.transpose(1, 2).reshape(batch, height, width, channels))
+
+
+def relative_position_index(resolution: int) -> torch.Tensor:
+    """Flat bias index of each (query, key) pair of a square map, key - query + resolution - 1 per axis: (T, T) int64."""
+    place = torch.arange(resolution, device="cpu")
+    offset = place[None, :] - place[:, None] + resolution - 1
+    table = offset[:, None, :, None] * (2 * resolution - 1) + offset[None, :, None, :]
+    return table.reshape(resolution * resolution, resolution * resolution)
+
+
+def _check_heads(dim: int, num_heads: int) -> None:
+    if num_heads < 1 or dim % num_heads:
+        raise InputError(f"{dim} channels can't be divided among {num_heads} heads")

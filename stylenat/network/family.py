@@ -1,0 +1,31 @@
+"""StyleNAT as a Family."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from stylenat.core.interface import Part
+from stylenat.network.checkpoint import import_checkpoint
+from stylenat.network.discriminator import Discriminator
+from stylenat.network.generator import Generator
+
+
+class StyleNAT:
+    """Builds StyleNAT's networks and reads its official checkpoints; see `core.interface.Family`."""
+
+    def build_generator(self, arch: Mapping[str, Any]) -> nn.Module:
+        """A freshly initialised generator."""
+        return Generator(arch)
+
+    def build_discriminator(self, arch: Mapping[str, Any]) -> nn.Module:
+        """A freshly initialised discriminator."""
+        return Discriminator(arch)
+
+    def import_checkpoint(self, path: Path, arch: Mapping[str, Any], part: Part = "generator") -> dict[str, Tensor]:
+        """The state of one network from an official checkpoint."""
+        return import_checkpoint(path, arch, part)
+
+
+FAMILY = StyleNAT()

@@ -1,0 +1,147 @@
+"""Published beside measured: which numbers belong in one cell of the comparison.
+
+A cell is a method, a resolution and a quantity. Published numbers come from the cards of the methods' own papers;
+what third parties report is kept apart. Measured numbers enter only where their records are comparable.
+"""
+
+import re
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stylenat.core.cards import Published, PublishedCard
+from stylenat.report.load import Entry, ReportData
+from stylenat.report.wording import GRADE_ORDER
+
+QUANTITIES = {"fid": "FID", "parameters": "Parameters", "flops": "FLOPs", "throughput": "Throughput"}
+PRINTED = re.compile(r"^(FID|parameters|FLOPs|throughput) (?:FFHQ-)?(\d+)$")
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A published number with the card that it stands in."""
+
+    number: Published
+    card: PublishedCard
+
+    @property
+    def key(self) -> str:
+        """`card/id`."""
+        return f"{self.card.name}/{self.number.id}"
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The mean of one model's measurements under one protocol, with their spread over seeds."""
+
+    model: str
+    protocol: str
+    value: float
+    unit: str
+    spread: float | None  # standard deviation over seeds; None for one seed
+    seeds: int
+    entries: list[Entry]
+
+    @property
+    def label(self) -> str:
+        """The demo label of its records."""
+        return next((entry.label for entry in self.entries if entry.label), "")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is published and what was measured of one quantity; `reason` says why nothing was measured."""
+
+    published: list[Quoted]
+    measured: list[Averaged]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method at one resolution."""
+
+    method: str
+    resolution: int
+    cells: dict[str, Cell]
+
+
+def quotes(data: ReportData) -> Iterator[Quoted]:
+    """All published numbers, in the order of their cards."""
+    for card in data.published.values():
+        yield from (Quoted(number, card) for number in card.numbers)
+
+
+def averages(data: ReportData, entries: list[Entry]) -> list[Averaged]:
+    """Means over seeds of the measurements that have a value, by protocol and model."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        if entry.value is not None:
+            groups.setdefault((entry.planned.protocol, entry.planned.model), []).append(entry)
+    return [_averaged(protocol, model, group) for (protocol, model), group in groups.items()]
+
+
+def _averaged(protocol: str, model: str, group: list[Entry]) -> Averaged:
+    values = [entry.value for entry in group]
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return Averaged(model, protocol, statistics.fmean(values), group[0].record.unit, spread, len(values), group)
+
+
+def resolution_of(data: ReportData, name: str) -> int | None:
+    """The resolution of a model: its architecture's, or its data set's."""
+    model = data.models.get(name)
+    if model is None:
+        return None
+    found = model.arch.get("resolution")
+    if not isinstance(found, int) and model.dataset in data.datasets:
+        found = data.datasets[model.dataset].resolution
+    return found if isinstance(found, int) else None
+
+
+def comparison(data: ReportData) -> list[Row]:
+    """The rows that have a published number: by resolution, the claims' own methods first."""
+    cells: dict[tuple[str, int], dict[str, list[Quoted]]] = {}
+    for quoted in quotes(data):
+        match = PRINTED.match(quoted.number.metric)
+        model = data.models.get(quoted.number.model or "")
+        if match is None or model is None or quoted.card.elsewhere:
+            continue
+        row = cells.setdefault((model.method, int(match[2])), {})
+        row.setdefault(match[1].lower(), []).append(quoted)
+    subjects = {data.models[j.claim.subject].method for j in data.judged if j.claim.subject in data.models}
+    order = sorted(cells, key=lambda key: (key[1], key[0] not in subjects, key[0].lower()))
+    return [_row(data, method, resolution, cells[method, resolution]) for method, resolution in order]
+
+
+def _row(data: ReportData, method: str, resolution: int, published: dict[str, list[Quoted]]) -> Row:
+    models = [n for n, m in data.models.items() if m.method == method and resolution_of(data, n) == resolution]
+    return Row(
+        method,
+        resolution,
+        {key: _cell(data, models, key, published.get(key, [])) for key in QUANTITIES},
+    )
+
+
+def _cell(data: ReportData, models: list[str], quantity: str, published: list[Quoted]) -> Cell:
+    entries = [entry for entry in data.entries if entry.planned.model in models and _is_about(data, entry, quantity)]
+    comparable = [entry for entry in entries if entry.record is not None and entry.record.comparable]
+    measured = averages(data, comparable)
+    best_first = sorted(published, key=lambda quoted: GRADE_ORDER.index(quoted.number.grade))
+    return Cell(best_first, measured, "" if measured else _why_not(data, models, entries))
+
+
+def _is_about(data: ReportData, entry: Entry, quantity: str) -> bool:
+    protocol = data.protocols.get(entry.planned.protocol)
+    if protocol is None or protocol.metric != quantity:
+        return False
+    return protocol.parameters.get("part", "generator") == "generator"
+
+
+def _why_not(data: ReportData, models: list[str], entries: list[Entry]) -> str:
+    if entries:
+        reasons = [entry.reason or "not comparable with published numbers" for entry in entries]
+        return "; ".join(dict.fromkeys(reasons))
+    without = [data.models[name] for name in models if data.models[name].family is None]
+    if models and len(without) == len(models):
+        return f"published numbers only: {without[0].weights.none}"
+    return "not part of this run"

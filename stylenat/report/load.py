@@ -1,0 +1,158 @@
+"""Everything the report shows, read from a plan and the files that it names.
+
+No fault in a file stops the report: a broken or missing file becomes an entry that says why it is not there. A
+verdict is shown only while every record that it rested on is still the same file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylenat.core import cards
+from stylenat.core.errors import InputError, nearest
+from stylenat.core.files import sha256_file
+from stylenat.core.plan import Plan, PlannedRecord, PlannedVerdict
+from stylenat.core.records import (
+    Measurement,
+    Status,
+    Verdict,
+    VerdictStatus,
+    failed_path,
+    read_measurement,
+    read_verdict,
+)
+from stylenat.core.strict import Model, parse
+from stylenat.report.artifacts import History, Samples, read_history, read_samples
+from stylenat.report.stale import stale_reason
+
+UNREADABLE = (OSError, ValueError, RecursionError)  # InputError is a ValueError; deep nesting recurses
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One planned measurement: its record, or the reason why there is none."""
+
+    planned: PlannedRecord
+    status: str  # ok, skipped, failed, missing
+    record: Measurement | None = None
+    reason: str = ""
+    sha256: str = ""  # of the record's file
+
+    @property
+    def value(self) -> float | None:
+        """The measured number, if there is one."""
+        return self.record.value if self.record is not None and self.status == Status.OK else None
+
+    @property
+    def label(self) -> str:
+        """`demo` for a demo number that means nothing outside its run, `demo run` for any other number of a demo."""
+        if self.record is None or not self.record.demo:
+            return ""
+        return "demo run" if self.record.comparable else "demo"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One planned claim with its verdict; a stale or missing verdict has become `not_run`."""
+
+    claim: cards.ClaimCard
+    verdict: Verdict
+    planned: PlannedVerdict
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """A run as the report sees it."""
+
+    plan: Plan
+    models: dict[str, cards.ModelCard]
+    datasets: dict[str, cards.DatasetCard]
+    training: dict[str, cards.TrainingCard]
+    detectors: dict[str, cards.DetectorCard]
+    protocols: dict[str, cards.ProtocolCard]
+    published: dict[str, cards.PublishedCard]
+    entries: list[Entry]
+    judged: list[Judged]
+    histories: dict[str, History]
+    samples: dict[str, Samples]
+
+    def number(self, key: str | None) -> cards.Published | None:
+        """The published number `card/id`; None when the plan has no such number."""
+        card, _, number_id = (key or "").partition("/")
+        numbers = self.published[card].numbers if card in self.published else []
+        return next((number for number in numbers if number.id == number_id), None)
+
+    def entries_at(self, paths: list[str]) -> list[Entry]:
+        """The measurements whose records lie at these paths, in the plan's order."""
+        return [entry for entry in self.entries if entry.planned.path in paths]
+
+
+def load(plan: Plan, results: Path) -> ReportData:
+    """Read what a plan names under the folder `results`; only a broken card in the plan raises InputError."""
+    claims = _cards(plan, "claims", cards.ClaimCard)
+    return ReportData(
+        plan=plan,
+        models=_cards(plan, "models", cards.ModelCard),
+        datasets=_cards(plan, "datasets", cards.DatasetCard),
+        training=_cards(plan, "training", cards.TrainingCard),
+        detectors=_cards(plan, "detectors", cards.DetectorCard),
+        protocols=_cards(plan, "protocols", cards.ProtocolCard),
+        published=_cards(plan, "published", cards.PublishedCard),
+        entries=[_entry(planned, results) for planned in plan.records],
+        judged=[_judged(planned, claims, plan, results) for planned in plan.verdicts],
+        histories={name: read_history(results / path, path) for name, path in sorted(plan.histories.items())},
+        samples={name: read_samples(results / path, path) for name, path in sorted(plan.samples.items())},
+    )
+
+
+def _cards(plan: Plan, kind: str, model: type[Model]) -> dict[str, Model]:
+    return {name: parse(card, model, f"plan: {kind}/{name}") for name, card in plan.cards.get(kind, {}).items()}
+
+
+def _entry(planned: PlannedRecord, results: Path) -> Entry:
+    path = results / planned.path
+    source = path if path.exists() else failed_path(path)
+    if not source.exists():
+        return Entry(planned, "missing", reason="not measured yet")
+    try:
+        record = read_measurement(source)
+        digest = sha256_file(source)
+    except UNREADABLE as error:
+        return Entry(planned, "failed", reason=f"the record can't be read: {' '.join(str(error).split())}")
+    found, expected = ((r.protocol, r.model, r.seed) for r in (record, planned))
+    if found != expected:
+        return Entry(planned, "failed", reason=f"{planned.path} holds the record of {found}, expected {expected}")
+    if source != path and record.status == Status.OK:
+        return Entry(planned, "failed", reason=f"{planned.path} is gone")
+    return Entry(planned, str(record.status), record, record.reason, digest)
+
+
+def _judged(planned: PlannedVerdict, claims: dict[str, cards.ClaimCard], plan: Plan, results: Path) -> Judged:
+    if planned.claim not in claims:
+        raise InputError(f"the plan holds no claim '{planned.claim}'; {nearest(planned.claim, claims)}")
+    return Judged(claims[planned.claim], _verdict(planned, results, claims[planned.claim], plan), planned)
+
+
+def _verdict(planned: PlannedVerdict, results: Path, claim: cards.ClaimCard, plan: Plan) -> Verdict:
+    path = results / planned.path
+    if not path.exists():
+        return _not_run(claim, plan, "not judged yet")
+    try:
+        verdict = read_verdict(path)
+    except UNREADABLE as error:
+        return _not_run(claim, plan, f"the verdict can't be read: {' '.join(str(error).split())}")
+    if verdict.claim != claim.name:
+        return _not_run(claim, plan, f"{planned.path} holds the verdict on '{verdict.claim}'")
+    reason = stale_reason(verdict, planned, results)
+    return _not_run(claim, plan, reason, verdict.rule) if reason else verdict
+
+
+def _not_run(claim: cards.ClaimCard, plan: Plan, reason: str, rule: str = "") -> Verdict:
+    return Verdict(
+        claim=claim.name,
+        status=VerdictStatus.NOT_RUN,
+        reason=reason,
+        rule=rule,
+        expected=claim.expected,
+        unit=claim.unit,
+        demo=plan.run.demo,
+    )

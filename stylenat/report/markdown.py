@@ -1,0 +1,104 @@
+"""The report in short, as Markdown: verdicts, audit, comparison, measurements."""
+
+import re
+from collections.abc import Iterable
+
+from stylenat.report import tables, view
+from stylenat.report.comparison import QUANTITIES, Cell, comparison
+from stylenat.report.load import Entry, ReportData
+from stylenat.report.wording import measured, seconds, with_unit
+
+MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it stands, on one line, without HTML."""
+    return MARKS.sub(r"\\\1", " ".join(text.replace("&", "&amp;").split()))
+
+
+def table(headers: list[str], rows: Iterable[list[str]]) -> str:
+    """A pipe table; cells are escaped already."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def render(data: ReportData) -> str:
+    """The whole report in short."""
+    banner = view.demo_banner(data)
+    parts = [
+        f"# StyleNAT, claim by claim\n\n{escape(data.plan.run.title)}: run `{data.plan.run.run}`.\n",
+        f"> **DEMO RUN.** {escape(banner)}\n" if banner else "",
+        f"## Verdicts\n\n{counts(data)}\n\n{verdict_table(data)}",
+        f"## Do the printed percentages follow?\n\n{_audit(data)}",
+        f"## Published beside measured\n\n{_comparison(data)}",
+        f"## Measurements\n\n{_measurements(data)}",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def counts(data: ReportData) -> str:
+    """How many claims have each verdict, in one sentence."""
+    words = ", ".join(f"{state.count} {state.words}" for state in view.states(data))
+    return f"{len(data.judged)} claims: {words}."
+
+
+def verdict_table(data: ReportData) -> str:
+    """One row a claim, grouped by verdict."""
+    rows = [_verdict_row(item, state) for state in view.states(data) for item in view.verdicts(data, state.key)]
+    return table(["Claim", "Versions", "Published", "Measured", "Verdict", "Why"], rows)
+
+
+def _verdict_row(item: view.VerdictView, state: view.State) -> list[str]:
+    claim, number = item.judged.claim, "no number"
+    if item.measured:
+        number = item.measured + (f" ({item.interval})" if item.interval else "")
+        number += f" [{item.label}]" if item.label else ""
+    grade = f" [{item.source.grade}]" if item.source else ""
+    words = [claim.title, ", ".join(claim.versions), item.published + grade, number]
+    return [*map(escape, words), f"{state.sign} **{state.words}**", escape(item.judged.verdict.reason)]
+
+
+def _audit(data: ReportData) -> str:
+    rows = []
+    for row in tables.arithmetic(data).astype(object).to_dict("records"):
+        made = row["value"] == row["value"]  # a NaN differs from itself
+        value = f"{measured(row['value'])} {row['unit']}".strip() if made else "no value"
+        fits = ("yes" if row["fits"] else "no") if made else "not computed"
+        rows.append([*map(escape, (row["printed"], row["reading"], row["formula"], value)), fits])
+    return table(["Printed", "Reading", "Formula", "Value", "Rounds to it"], rows)
+
+
+def _comparison(data: ReportData) -> str:
+    rows = [
+        [escape(row.method), str(row.resolution), *(_cell(row.cells[key]) for key in QUANTITIES)]
+        for row in comparison(data)
+    ]
+    return table(["Method", "px", *QUANTITIES.values()], rows)
+
+
+def _cell(cell: Cell) -> str:
+    quoted = [q.number for q in cell.published[:1]]
+    parts = [f"published {with_unit(n.value, n.unit, printed=True)} [{n.grade}]" for n in quoted]
+    for mean in cell.measured:
+        spread = f" ± {measured(mean.spread)}" if mean.spread is not None else ""
+        label = f" [{mean.label}]" if mean.label else ""
+        parts.append(f"measured {with_unit(mean.value, mean.unit)}{spread}{label} ({mean.protocol})")
+    if cell.reason:
+        parts.append(f"not measured: {cell.reason}")
+    return escape("; ".join(parts))
+
+
+def _measurements(data: ReportData) -> str:
+    headers = ["Protocol", "Model", "Seed", "Status", "Value", "Device", "Code", "Took"]
+    return table(headers, [_measurement_row(entry) for entry in data.entries])
+
+
+def _measurement_row(entry: Entry) -> list[str]:
+    planned, record = entry.planned, entry.record
+    value = entry.reason
+    if record is not None and entry.value is not None:
+        value = with_unit(entry.value, record.unit) + (f" [{entry.label}]" if entry.label else "")
+    made = [record.device.get("name", ""), record.code[:8], seconds(record.wall_seconds)] if record else ["none"] * 3
+    version = f" v{record.protocol_version}" if record else ""
+    cells = [planned.protocol + version, planned.model, str(planned.seed), entry.status, value, *made]
+    return [escape(str(cell)) or "not recorded" for cell in cells]

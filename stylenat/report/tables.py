@@ -1,0 +1,181 @@
+"""The report's numbers as pandas frames: one row a claim, a reading, a compared number, a measurement."""
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from stylenat.core.cards import ClaimCard, ClaimKind
+from stylenat.report.comparison import QUANTITIES, comparison, quotes
+from stylenat.report.load import Entry, Judged, ReportData
+from stylenat.report.wording import VERDICTS, filled_in, with_unit
+
+
+def claims(data: ReportData) -> pd.DataFrame:
+    """One row a claim: the paper's words, the published and the measured number, the verdict and why."""
+    return pd.DataFrame([_claim_row(data, judged) for judged in data.judged], columns=list(_CLAIM_COLUMNS))
+
+
+_CLAIM_COLUMNS = (
+    "claim", "title", "kind", "versions", "place", "quote", "published", "unit", "published_text", "source",
+    "grade", "measured", "low", "high", "protocol", "protocol_version", "verdict", "why", "rule", "demo",
+)  # fmt: skip
+
+
+def _claim_row(data: ReportData, judged: Judged) -> dict[str, Any]:
+    claim, verdict = judged.claim, judged.verdict
+    protocol, source = data.protocols.get(claim.protocol or ""), data.number(claim.published)
+    low, high = verdict.interval or (None, None)
+    return {
+        "claim": claim.name,
+        "title": claim.title,
+        "kind": str(claim.kind),
+        "versions": " ".join(claim.versions),
+        "place": claim.place,
+        "quote": claim.quote,
+        "published": claim.expected,
+        "unit": verdict.unit or claim.unit,
+        "published_text": published_text(data, claim),
+        "source": claim.published or "",
+        "grade": source.grade if source else "",
+        "measured": verdict.measured,
+        "low": low,
+        "high": high,
+        "protocol": claim.protocol or "arithmetic",
+        "protocol_version": protocol.version if protocol else None,
+        "verdict": str(verdict.status),
+        "why": verdict.reason,
+        "rule": verdict.rule,
+        "demo": demo_label(data, judged),
+    }
+
+
+def demo_label(data: ReportData, judged: Judged) -> str:
+    """The demo label of a verdict's measured number; published arithmetic has none."""
+    labels = {entry.label for entry in data.entries_at(judged.planned.records) if entry.value is not None}
+    if not labels and judged.verdict.measured is not None and judged.claim.kind != ClaimKind.ARITHMETIC:
+        return "demo" if judged.verdict.demo else ""
+    return "demo" if "demo" in labels else "demo run" if "demo run" in labels else ""
+
+
+def published_text(data: ReportData, claim: ClaimCard) -> str:
+    """What the paper says, in few words: a number, a bound, or the methods compared with."""
+    others = [data.models[name].method if name in data.models else name for name in claim.reference]
+    if claim.kind == ClaimKind.LESS_THAN:
+        return f"below {', '.join(others)}"
+    if claim.kind == ClaimKind.ORDERING:
+        return f"better than {', then '.join(others)}"
+    if claim.kind == ClaimKind.ARITHMETIC:
+        return f"{claim.expected:,.{claim.printed_decimals}f} {claim.unit}".strip()
+    number = with_unit(claim.expected, claim.unit, printed=True)
+    if claim.kind == ClaimKind.RATIO:
+        return f"{number} of {others[0]}'s" if claim.unit != "x" else f"{number} {others[0]}'s"
+    return f"at most {number}" if claim.kind == ClaimKind.AT_MOST else number
+
+
+def arithmetic(data: ReportData) -> pd.DataFrame:
+    """One row a reading of a printed figure: the formula with its numbers, its value, whether it fits."""
+    rows = []
+    for judged in (j for j in data.judged if j.claim.kind == ClaimKind.ARITHMETIC):
+        printed = {"claim": judged.claim.name, "title": judged.claim.title}
+        printed["printed"] = published_text(data, judged.claim)
+        for found in judged.verdict.readings:
+            reading = next((r for r in judged.claim.readings if r.name == found.name), None)
+            numbers = [data.number(key) for key in (reading.inputs.values() if reading else [])]
+            rows.append(
+                printed
+                | {
+                    "reading": found.name,
+                    "formula": filled_in(found.formula, found.inputs),
+                    "value": found.value,
+                    "unit": judged.claim.unit,
+                    "fits": found.fits,
+                    "grades": " ".join(number.grade for number in numbers if number),
+                    "text": found.text,
+                }
+            )
+        if not judged.verdict.readings:
+            rows.append(printed | {"reading": judged.verdict.reason, "formula": "", "unit": "", "grades": ""})
+    columns = ["claim", "title", "printed", "reading", "formula", "value", "unit", "fits", "grades", "text"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compared(data: ReportData) -> pd.DataFrame:
+    """Long form of the comparison: one row a published or measured number, or the reason why there is none."""
+    rows = []
+    for row in comparison(data):
+        for quantity, cell in row.cells.items():
+            base = {"resolution": row.resolution, "method": row.method, "quantity": QUANTITIES[quantity]}
+            for quoted in cell.published:
+                number = quoted.number
+                found = {"value": number.value, "unit": number.unit, "grade": number.grade, "where": quoted.key}
+                rows.append(base | {"kind": "published", **found})
+            for mean in cell.measured:
+                found = {"value": mean.value, "unit": mean.unit, "sd": mean.spread, "seeds": mean.seeds}
+                where = {"where": f"{mean.protocol}/{mean.model}", "demo": mean.label}
+                rows.append(base | {"kind": "measured", **found, **where})
+            if cell.reason:
+                rows.append(base | {"kind": "not measured", "where": cell.reason})
+    columns = ["resolution", "method", "quantity", "kind", "value", "unit", "sd", "seeds", "grade", "where", "demo"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def measurements(data: ReportData) -> pd.DataFrame:
+    """One row a planned measurement, made or not."""
+    return pd.DataFrame([_measurement_row(data, entry) for entry in data.entries], columns=list(_MEASURED_COLUMNS))
+
+
+_MEASURED_COLUMNS = (
+    "protocol", "protocol_version", "metric", "model", "seed", "status", "reason", "value", "unit", "demo",
+    "comparable", "comparable_reason", "images", "detector", "device", "code", "revision", "dirty", "created",
+    "wall_seconds", "command", "path", "sha256",
+)  # fmt: skip
+
+
+def _measurement_row(data: ReportData, entry: Entry) -> dict[str, Any]:
+    planned, record = entry.planned, entry.record
+    protocol = data.protocols.get(planned.protocol)
+    row = {
+        "protocol": planned.protocol,
+        "protocol_version": protocol.version if protocol else None,
+        "metric": protocol.metric if protocol else "",
+        "model": planned.model,
+        "seed": planned.seed,
+        "status": entry.status,
+        "reason": entry.reason,
+        "value": entry.value,
+        "demo": entry.label,
+        "detector": (protocol.detector if protocol else None) or "",
+        "path": planned.path,
+        "sha256": entry.sha256,
+    }
+    if record is None:
+        return row
+    names = ("protocol_version", "metric", "unit", "comparable", "comparable_reason", "code", "created")
+    details = {"images": images(entry), "device": record.device.get("name", "")}
+    git = {"revision": record.git.get("revision", ""), "dirty": record.git.get("dirty")}
+    more = {"wall_seconds": record.wall_seconds, "command": record.command}
+    return row | {name: getattr(record, name) for name in names} | details | git | more
+
+
+def images(entry: Entry) -> str:
+    """How many real and fake images a measurement rests on; empty for one on the network itself."""
+    details = entry.record.details if entry.record else {}
+    sides = [(details.get(f"{side}_count"), side) for side in ("real", "fake")]
+    return ", ".join(f"{count:,} {side}" for count, side in sides if isinstance(count, int))
+
+
+def published(data: ReportData) -> pd.DataFrame:
+    """One row a published number, with its source and grade."""
+    rows = [
+        {"card": q.card.name, **q.number.model_dump(), "reported_elsewhere": q.card.elsewhere}
+        | {"title": q.card.title, "reference": q.card.reference}
+        for q in quotes(data)
+    ]
+    columns = ["card", "id", "method", "model", "metric", "value", "unit", "hardware", "place", "grade"]
+    return pd.DataFrame(rows, columns=[*columns, "reported_elsewhere", "title", "reference", "note"])
+
+
+def shown_verdict(status: str) -> str:
+    """A verdict's words, without underscores."""
+    return VERDICTS[status][0] if status in VERDICTS else re.sub("_", " ", status)

@@ -1,0 +1,154 @@
+"""What the page says about claims and counts: plain values and finished words, no HTML."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from stylenat.core.cards import ClaimKind, ProtocolCard, Published
+from stylenat.core.records import VerdictStatus
+from stylenat.report.comparison import Quoted, quotes
+from stylenat.report.load import Entry, Judged, ReportData
+from stylenat.report.tables import demo_label, published_text
+from stylenat.report.wording import VERDICTS, interval, with_unit
+
+
+@dataclass(frozen=True)
+class State:
+    """A verdict's status as it is shown, with the number of claims that have it."""
+
+    key: str
+    words: str
+    sign: str
+    meaning: str
+    count: int
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """One claim as a card of the page."""
+
+    judged: Judged
+    published: str
+    source: Published | None
+    measured: str  # empty: nothing was measured
+    interval: str
+    label: str  # demo label of the measured number
+    protocol: ProtocolCard | None
+    entries: list[Entry]
+
+
+def states(data: ReportData) -> list[State]:
+    """All statuses in order, with their counts, zero included."""
+    counts = Counter(judged.verdict.status for judged in data.judged)
+    return [State(key, *words, counts[VerdictStatus(key)]) for key, words in VERDICTS.items()]
+
+
+def verdicts(data: ReportData, status: str | None = None) -> list[VerdictView]:
+    """The claims with this status, or all of them."""
+    chosen = [judged for judged in data.judged if status is None or judged.verdict.status == status]
+    return [_view(data, judged) for judged in chosen]
+
+
+def _view(data: ReportData, judged: Judged) -> VerdictView:
+    claim, verdict = judged.claim, judged.verdict
+    unit = verdict.unit or claim.unit
+    return VerdictView(
+        judged=judged,
+        published=published_text(data, claim),
+        source=data.number(claim.published),
+        measured="" if verdict.measured is None else with_unit(verdict.measured, unit),
+        interval=interval(verdict.interval),
+        label=demo_label(data, judged),
+        protocol=data.protocols.get(claim.protocol or ""),
+        entries=data.entries_at(judged.planned.records),
+    )
+
+
+def measured_word(view: VerdictView) -> str:
+    """How the number of a verdict was come by."""
+    return "Computed" if view.judged.claim.kind == ClaimKind.ARITHMETIC else "Measured"
+
+
+def demo_banner(data: ReportData) -> str:
+    """What a reader must know before reading any number of a demo; empty for a full run."""
+    if not data.plan.run.demo:
+        return ""
+    measured = {entry.planned.protocol for entry in data.entries}
+    detectors = {data.protocols[name].detector for name in measured if name in data.protocols}
+    used = [data.detectors[name] for name in detectors if name in data.detectors]
+    random = bool(used) and all(detector.weights.random_seed is not None for detector in used)
+    names = {data.models[e.planned.model].dataset for e in data.entries if e.planned.model in data.models}
+    sets = [data.datasets[name] for name in names if name in data.datasets]
+    crops = {card.count for card in sets if card.source.kind == "photographs"}
+    how = "with a random-weight detector" if random else "in a run in small"
+    where = f" on {' and '.join(f'{count:,}' for count in sorted(crops))} photograph crops" if crops else ""
+    return f"Numbers marked demo were made {how}{where}: they check the machinery, not the paper."
+
+
+def elsewhere(data: ReportData) -> list[Quoted]:
+    """What third parties report."""
+    return [quoted for quoted in quotes(data) if quoted.card.elsewhere]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The parameter count of one network of one model, by part."""
+
+    model: str
+    title: str
+    part: str  # generator or discriminator
+    entry: Entry
+    parts: list[tuple[str, int]]  # largest first
+    buffers: int | None
+
+
+def networks(data: ReportData) -> list[Network]:
+    """Every planned parameter count, made or not, with its parts as the record tells them."""
+    found = []
+    for entry in data.entries:
+        protocol = data.protocols.get(entry.planned.protocol)
+        if protocol is None or protocol.metric != "parameters":
+            continue
+        details = entry.record.details if entry.record is not None else {}
+        title = data.models[entry.planned.model].title if entry.planned.model in data.models else entry.planned.model
+        part = str(protocol.parameters.get("part", "generator"))
+        found.append(Network(entry.planned.model, title, part, entry, parts_of(details), details.get("buffers")))
+    return sorted(found, key=lambda network: (network.model, network.part != "generator"))
+
+
+def parts_of(details: dict[str, Any]) -> list[tuple[str, int]]:
+    """A count by part, largest first; anything but a mapping of names to numbers is no part."""
+    parts = details.get("by_child", details.get("parts"))
+    if not isinstance(parts, dict):
+        return []
+    counts = [(str(name), count) for name, count in parts.items() if isinstance(count, int)]
+    return sorted(counts, key=lambda item: (-item[1], item[0]))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way in which records were made: how many share it."""
+
+    name: str
+    value: str
+    count: int
+
+
+def environment(data: ReportData) -> list[Setting]:
+    """Revisions, devices and versions that the records name, most common first."""
+    records = [entry.record for entry in data.entries if entry.record is not None]
+    seen: dict[str, Counter[str]] = {}
+    for record in records:
+        revision = str(record.git.get("revision", "unknown"))
+        dirty = " (with uncommitted changes)" if record.git.get("dirty") else ""
+        facts = {"git revision": revision + dirty, "device": str(record.device.get("name", "not recorded"))}
+        facts |= {str(name): str(value) for name, value in record.versions.items()}
+        for name, value in facts.items():
+            seen.setdefault(name, Counter())[value] += 1
+    first = ["git revision", "device", "python"]
+    order = sorted(seen, key=lambda name: (first.index(name) if name in first else len(first), name))
+    return [
+        Setting(name, value, count)
+        for name in order
+        for value, count in sorted(seen[name].items(), key=lambda item: (-item[1], item[0]))
+    ]

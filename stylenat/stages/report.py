@@ -1,0 +1,71 @@
+"""Stage `report`: plan, records and verdicts become pages, tables and figures."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from stylenat.core.files import atomic_path, write_text
+from stylenat.core.plan import read_plan
+from stylenat.report import latex, markdown, page, tables
+from stylenat.report.figures import figures
+from stylenat.report.load import ReportData, load
+from stylenat.report.style import Drawing
+
+
+def run(plan_path: Path, results: Path, out: Path) -> Path:
+    """Render everything into the folder `out`, and give the page's path.
+
+    The same plan and records give the same bytes. Tables and figures of an earlier rendering that this one does not
+    make are removed.
+
+    Raises:
+        InputError: the plan or a card in it is broken. A broken record is shown as such.
+    """
+    out = Path(out)
+    data = load(read_plan(plan_path), Path(results))
+    drawings = figures(data)
+    _write_figures(out / "figures", [drawing for section in drawings.values() for drawing in section])
+    _write_tables(out, data)
+    write_text(out / "report.md", markdown.render(data))
+    write_text(out / "report.html", page.render(data, drawings))
+    return out / "report.html"
+
+
+def _write_figures(folder: Path, drawings: list[Drawing]) -> None:
+    written = []
+    for drawing in drawings:
+        for suffix, content in ((".svg", drawing.svg and drawing.svg.encode()), (".png", drawing.png)):
+            if content:
+                written.append(folder / f"{drawing.name}{suffix}")
+                with atomic_path(written[-1]) as temporary:
+                    temporary.write_bytes(content)
+    _remove_others(folder, ("*.svg", "*.png"), written)
+
+
+def _write_tables(out: Path, data: ReportData) -> None:
+    claims, measurements = tables.claims(data), tables.measurements(data)
+    frames = {"claims": claims, "measurements": measurements, "published": tables.published(data)}
+    for name, frame in frames.items():
+        write_text(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    short = claims[["title", "published_text", "measured", "low", "high", "unit", "demo", "verdict", "why"]].copy()
+    short["verdict"] = short["verdict"].map(tables.shown_verdict)
+    seen = measurements[["protocol", "model", "seed", "status", "value", "unit", "demo", "reason"]]
+    demo = " Numbers marked demo check the machinery, not the paper." if data.plan.run.demo else ""
+    made: dict[str, tuple[pd.DataFrame, str]] = {
+        "verdicts": (short, f"Claims of StyleNAT and their verdicts.{demo}"),
+        "arithmetic": (tables.arithmetic(data).drop(columns=["claim", "text"]), "Readings of printed figures."),
+        "comparison": (tables.compared(data), f"Published and measured numbers.{demo}"),
+        "measurements": (seen, f"Measurements.{demo}"),
+    }
+    for name, (frame, caption) in made.items():
+        write_text(out / "tables" / f"{name}.tex", latex.table(frame, caption, name))
+    _remove_others(out / "tables", ("*.tex",), [out / "tables" / f"{name}.tex" for name in made])
+
+
+def _remove_others(folder: Path, patterns: Iterable[str], kept: list[Path]) -> None:
+    """A figure or table left from an earlier rendering would pass for one of this."""
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            if path not in kept:
+                path.unlink()
