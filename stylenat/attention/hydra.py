@@ -46,10 +46,9 @@ class HydraAttention(nn.Module):
         self.num_heads = num_heads
         self.partitions = divide_heads(num_heads, kernel_sizes, dilations)
         self.qkv = nn.Linear(dim, 3 * dim)
-        tables = (
-            torch.zeros(part.heads, 2 * part.kernel_size - 1, 2 * part.kernel_size - 1) for part in self.partitions
+        self.rpb = nn.ParameterList(
+            nn.Parameter(torch.zeros(heads, 2 * kernel - 1, 2 * kernel - 1)) for heads, kernel, _ in self.partitions
         )
-        self.rpb = nn.ParameterList(nn.Parameter(table) for table in tables)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
@@ -89,7 +88,7 @@ class FullAttention(nn.Module):
 
 
 def relative_position_index(resolution: int) -> torch.Tensor:
-    """Flat bias index of each (query, key) pair of a square map, key - query + resolution - 1 per axis: (T, T) int64."""
+    """Flat bias index of each (query, key) pair of a square map, key - query + side - 1 per axis: (T, T) int64."""
     place = torch.arange(resolution, device="cpu")
     offset = place[None, :] - place[:, None] + resolution - 1
     table = offset[:, None, :, None] * (2 * resolution - 1) + offset[None, :, None, :]

@@ -25,7 +25,10 @@ from stylenat.network.generator import Generator
 
 # Every class that official files hold besides tensors and plain values, one by one.
 ALLOWED = [argparse.Namespace, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType]
-SCALAR = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")  # the name that older NumPy wrote
+SCALAR = np._core.multiarray.scalar  # under today's name and the one that older NumPy wrote
+REFUSED = re.compile(
+    r"Unsupported global: GLOBAL ([\w.]+)|(?:unsupported|blocked|class) [`']?([\w.]+\.\w+)", re.IGNORECASE
+)
 ENTRIES: dict[Part, tuple[str, ...]] = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
 LEGACY_BIAS = re.compile(r"^(.*\.attn\.)rpb([0-9]+)$")
 # Buffers that follow from the architecture; the index is compared with ours before it is dropped.
@@ -59,17 +62,16 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
 def read_file(path: Path) -> Any:
     """Everything in a torch file, with only the allowed classes; anything else raises InputError with its name."""
     try:
-        with torch.serialization.safe_globals([*ALLOWED, SCALAR]):
+        with torch.serialization.safe_globals([*ALLOWED, SCALAR, (SCALAR, "numpy.core.multiarray.scalar")]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        named = re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:global|class)[: ]+([\w.]+)", str(error))
+        named = REFUSED.search(str(error))
         if named:
-            raise InputError(
-                f"{path}: refused: the file names '{named[1] or named[2]}', which is not allowed"
-            ) from None
-        raise InputError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None
+            name = named[1] or named[2]
+            raise InputError(f"{path}: refused: the file names '{name}', which no official checkpoint needs") from None
+        raise InputError(f"{path}: not a readable torch checkpoint") from None
 
 
 def _check_index(state: Mapping[str, Any], path: Path) -> None:

@@ -48,9 +48,7 @@ class Arch(Strict):
             raise ValueError(f"{side} px: found {len(kernels)} kernel sizes for {len(dilations)} dilations")
         for kernel, dilation in zip(kernels, dilations, strict=True):
             if kernel % 2 == 0 or kernel * dilation > side:
-                raise ValueError(
-                    f"{side} px: kernel {kernel} with dilation {dilation}: must be odd, and fit into the map"
-                )
+                raise ValueError(f"{side} px: kernel {kernel} with dilation {dilation}: must be odd and fit the map")
         if len(dilations) > self.heads(level):
             raise ValueError(f"{side} px: found {len(dilations)} partitions for {self.heads(level)} heads")
 

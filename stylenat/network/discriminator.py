@@ -6,6 +6,7 @@ among them. Shape suffixes: x_BCHW features, band_BDHW Haar bands (12 channels),
 
 import warnings
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ class Discriminator(nn.Module):
         sides = [config.resolution // 2**step for step in range(1, config.levels)]
         widths = [config.channels(config.resolution), *(config.channels(side // 2) for side in sides[:-1])]
         self.from_rgbs = nn.ModuleList(FromRGB(width) for width in widths)
-        self.convs = nn.ModuleList(ConvBlock(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.convs = nn.ModuleList(ConvBlock(a, b) for a, b in pairwise(widths))
         self.downsample = DownsampleFIR()
         last, features = widths[-1], config.channels(BASE_PX)
         final_conv = spectral(nn.Conv2d(last + 1, features, 3, padding=1, bias=False))

@@ -138,7 +138,7 @@ class Generator(nn.Module):
         self.style = nn.Sequential(PixelNorm(), *mapping)
         self.input = ConstantInput(config.channels(BASE_PX))
         self.layers = nn.ModuleList(Level(config, level) for level in levels)
-        # Each image is made after its level's upsampler: none at 4 x 4, two at full resolution, the last one added as is.
+        # An image is made behind each level's upsampler: none at 4 x 4, two at full size, the last one added as it is.
         sides = [min(resolution_of(level + 1), config.resolution) for level in levels]
         last = config.levels - 1
         self.to_rgbs = nn.ModuleList(ToRGB(config.channels(side), level < last) for level, side in enumerate(sides))
