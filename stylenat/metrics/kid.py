@@ -31,19 +31,24 @@ def compute(
     Raises:
         InputError: features are unusable, or a subset is larger than a set.
     """
-    check_features("kid", real_ND, fake_ND)
-    for name, value, minimum in (
-        ("subset_size", subset_size, 2),
-        ("subsets", subsets, 1),
-        ("degree", degree, 1),
-        ("rng_seed", rng_seed, 0),
-    ):
-        check_integer("kid", name, value, minimum)
-    smallest = min(len(real_ND), len(fake_ND))
-    if subset_size > smallest:
-        raise InputError(f"metric 'kid': subset_size is {subset_size}, but the smaller set has {smallest} images")
+    _check(real_ND, fake_ND, subset_size, subsets, degree, rng_seed)
+    found = _distance(real_ND, fake_ND, subset_size, subsets, degree, rng_seed)
+    details = {
+        "real_count": len(real_ND),
+        "fake_count": len(fake_ND),
+        "feature_width": real_ND.shape[1],
+        "subset_size": subset_size,
+        "subsets": subsets,
+        "sd_over_subsets": found[KEY_METRIC_KID_STD],
+    }
+    return Result(found[KEY_METRIC_KID_MEAN], details)
+
+
+def _distance(
+    real_ND: np.ndarray, fake_ND: np.ndarray, subset_size: int, subsets: int, degree: int, rng_seed: int
+) -> dict[str, float]:
     fake, real = (torch.from_numpy(np.asarray(table, np.float64)) for table in (fake_ND, real_ND))
-    found = kid_features_to_metric(
+    return kid_features_to_metric(
         fake,
         real,
         kid_subsets=subsets,
@@ -55,12 +60,16 @@ def compute(
         rng_seed=rng_seed,
         verbose=False,
     )
-    details = {
-        "real_count": len(real_ND),
-        "fake_count": len(fake_ND),
-        "feature_width": real_ND.shape[1],
-        "subset_size": subset_size,
-        "subsets": subsets,
-        "sd_over_subsets": found[KEY_METRIC_KID_STD],
-    }
-    return Result(found[KEY_METRIC_KID_MEAN], details)
+
+
+def _check(
+    real_ND: np.ndarray, fake_ND: np.ndarray, subset_size: int, subsets: int, degree: int, rng_seed: int
+) -> None:
+    check_features("kid", real_ND, fake_ND)
+    check_integer("kid", "subset_size", subset_size, 2)
+    check_integer("kid", "subsets", subsets, 1)
+    check_integer("kid", "degree", degree, 1)
+    check_integer("kid", "rng_seed", rng_seed, 0)
+    smallest = min(len(real_ND), len(fake_ND))
+    if subset_size > smallest:
+        raise InputError(f"metric 'kid': subset_size is {subset_size}, but the smaller set has {smallest} images")

@@ -26,9 +26,7 @@ from stylenat.network.generator import Generator
 # Every class that official files hold besides tensors and plain values, one by one.
 ALLOWED = [argparse.Namespace, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType]
 SCALAR = np._core.multiarray.scalar  # under today's name and the one that older NumPy wrote
-REFUSED = re.compile(
-    r"Unsupported global: GLOBAL ([\w.]+)|(?:unsupported|blocked|class) [`']?([\w.]+\.\w+)", re.IGNORECASE
-)
+REFUSED = re.compile(r"(?:Unsupported global: GLOBAL|load module|unsupported GLOBAL|class) [`']?([A-Za-z_][\w.]*\.\w+)")
 ENTRIES: dict[Part, tuple[str, ...]] = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
 LEGACY_BIAS = re.compile(r"^(.*\.attn\.)rpb([0-9]+)$")
 # Buffers that follow from the architecture; the index is compared with ours before it is dropped.
@@ -69,8 +67,7 @@ def read_file(path: Path) -> Any:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         named = REFUSED.search(str(error))
         if named:
-            name = named[1] or named[2]
-            raise InputError(f"{path}: refused: the file names '{name}', which no official checkpoint needs") from None
+            raise InputError(f"{path}: refused: the file names '{named[1]}', which no such checkpoint needs") from None
         raise InputError(f"{path}: not a readable torch checkpoint") from None
 
 

@@ -65,6 +65,12 @@ class Row:
     resolution: int
     cells: dict[str, Cell]
 
+    @property
+    def why_nothing(self) -> str:
+        """The one reason why nothing of the row was measured; empty when something was, or for several reasons."""
+        reasons = {cell.reason for cell in self.cells.values()}
+        return reasons.pop() if len(reasons) == 1 else ""
+
 
 def quotes(data: ReportData) -> Iterator[Quoted]:
     """All published numbers, in the order of their cards."""

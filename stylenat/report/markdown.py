@@ -62,7 +62,7 @@ def _audit(data: ReportData) -> str:
     rows = []
     for row in tables.arithmetic(data).astype(object).to_dict("records"):
         made = row["value"] == row["value"]  # a NaN differs from itself
-        value = f"{measured(row['value'])} {row['unit']}".strip() if made else "no value"
+        value = with_unit(row["value"], row["unit"]) if made else "no value"
         fits = ("yes" if row["fits"] else "no") if made else "not computed"
         rows.append([*map(escape, (row["printed"], row["reading"], row["formula"], value)), fits])
     return table(["Printed", "Reading", "Formula", "Value", "Rounds to it"], rows)

@@ -67,6 +67,7 @@ def draw(size: tuple[float, float], panels: tuple[int, int], paint: Callable[[Fi
     with rc_context(SETTINGS):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(*panels, squeeze=False)
+        figure.get_layout_engine().set(hspace=0.12, wspace=0.05)
         paint(figure, list(axes.flat))
     return figure
 

@@ -66,7 +66,8 @@ def published_text(data: ReportData, claim: ClaimCard) -> str:
     if claim.kind == ClaimKind.ORDERING:
         return f"better than {', then '.join(others)}"
     if claim.kind == ClaimKind.ARITHMETIC:
-        return f"{claim.expected:,.{claim.printed_decimals}f} {claim.unit}".strip()
+        text = f"{claim.expected:,.{claim.printed_decimals}f}"
+        return f"{text}x" if claim.unit == "x" else f"{text} {claim.unit}".strip()
     number = with_unit(claim.expected, claim.unit, printed=True)
     if claim.kind == ClaimKind.RATIO:
         return f"{number} of {others[0]}'s" if claim.unit != "x" else f"{number} {others[0]}'s"

@@ -10,7 +10,7 @@ VERDICTS: dict[str, tuple[str, str, str]] = {
     VerdictStatus.REPRODUCED: ("reproduced", "✓", "the number meets the claim under the claim's own protocol"),
     VerdictStatus.NOT_REPRODUCED: ("not reproduced", "✗", "the number does not meet the claim"),
     VerdictStatus.INCONCLUSIVE: ("inconclusive", "≈", "the error bar straddles the bound"),
-    VerdictStatus.NOT_COMPARABLE: ("not comparable", "≠", "measured, but under conditions that allow no judgement"),
+    VerdictStatus.NOT_COMPARABLE: ("not comparable", "◇", "measured, but under conditions that allow no judgement"),
     VerdictStatus.NOT_RUN: ("not run", "○", "no measurement to judge, for the reason given"),
 }
 MEASUREMENTS: dict[str, tuple[str, str]] = {

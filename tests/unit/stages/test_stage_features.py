@@ -10,7 +10,7 @@ from stylenat.features.table import read_table
 from stylenat.metrics import fid
 from stylenat.stages import features, fetch, prepare
 
-COUNT = 35  # no multiple of a batch
+COUNT = 21  # no multiple of a batch
 
 
 @pytest.fixture(scope="module")
