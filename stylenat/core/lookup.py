@@ -71,7 +71,7 @@ class Lookup:
         if protocol.needs != "features":
             return {}
         dataset = self.catalog.model(w.model).dataset
-        fake = {"detector": protocol.detector, "model": w.model, "seed": self.job(w).seed, "count": protocol.fake_count}
+        fake = {"detector": protocol.detector, "model": w.model, "seed": self.job(w).seed, "num": protocol.fake_count}
         return {
             "real": self.results / paths.REAL_FEATURES.format(detector=protocol.detector, dataset=dataset),
             "fake": self.results / paths.FAKE_FEATURES.format(**fake),

@@ -72,7 +72,7 @@ def _first_samples(run: Run) -> dict[str, str]:
     for job in run.jobs:
         protocol = run.catalog.protocol(job.protocol)
         if protocol.needs == "features" and job.model not in found:
-            found[job.model] = paths.SAMPLES.format(model=job.model, seed=job.seed, count=protocol.fake_count)
+            found[job.model] = paths.SAMPLES.format(model=job.model, seed=job.seed, num=protocol.fake_count)
     return found
 
 

@@ -5,6 +5,7 @@ print multiply-adds under the name FLOPs: half of this.
 """
 
 import copy
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -23,28 +24,38 @@ CONVENTION = "one multiply-add = 2 FLOP"
 def compute(generator: torch.nn.Module) -> Result:
     """Count one forward pass at batch 1, without computing it where the network can run on the meta device."""
     counter, device = _count_anywhere(generator)
-    counts = counter.get_flop_counts()
-    root = type(generator).__name__
+    counts, total = counter.get_flop_counts(), counter.get_total_flops()
     by_child = {
-        name.removeprefix(f"{root}."): sum(operators.values())
-        for name, operators in counts.items()
-        if name.startswith(f"{root}.") and name.count(".") == 1
+        name: _of(child, f"{type(generator).__name__}.{name}", counts) for name, child in generator.named_children()
     }
+    by_child["itself"] = total - sum(by_child.values())
     details = {
         "convention": CONVENTION,
-        "by_child": by_child,
-        "by_operator": {str(operator): count for operator, count in counts["Global"].items()},
+        "by_child": {name: count for name, count in by_child.items() if count},
+        "by_operator": {str(operator): count for operator, count in counts.get("Global", {}).items()},
         "device": device,
     }
-    return Result(float(counter.get_total_flops()), details)
+    return Result(float(total), details)
+
+
+def _of(module: torch.nn.Module, name: str, counts: dict[str, dict[Any, int]]) -> int:
+    """The count of a module; a container that is never called has its children's."""
+    if name in counts:
+        return sum(counts[name].values())
+    return sum(_of(child, f"{name}.{child_name}", counts) for child_name, child in module.named_children())
 
 
 def _count_anywhere(generator: torch.nn.Module) -> tuple[FlopCounterMode, str]:
     """The count, and the device it was made on: it is the same on all, but meta costs nothing."""
     try:
-        return _count(copy.deepcopy(generator).to("meta")), "meta"
+        return _count(_frozen_copy(generator).to("meta")), "meta"
     except (NotImplementedError, RuntimeError):  # an operator without a meta version
-        return _count(generator), str(next(generator.parameters()).device)
+        return _count(_frozen_copy(generator)), str(next(generator.parameters()).device)
+
+
+def _frozen_copy(generator: torch.nn.Module) -> torch.nn.Module:
+    """A copy without gradients: the counter stumbles over a module that gives back a view of its parameter."""
+    return copy.deepcopy(generator).requires_grad_(False)
 
 
 def _count(generator: torch.nn.Module) -> FlopCounterMode:

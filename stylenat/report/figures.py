@@ -29,7 +29,7 @@ def figures(data: ReportData) -> dict[str, list[Drawing]]:
 def fid_against_parameters(data: ReportData) -> Drawing:
     """Published and measured FID against parameters, one panel a resolution; demo numbers are left out."""
     name, title = "fid-parameters", "FID against parameters"
-    rows = [row for row in comparison(data) if _point(row, "published") or _point(row, "measured")]
+    rows = [row for row in comparison(data) if _printed(row) or _found(row)]
     resolutions = sorted({row.resolution for row in rows})
     if not rows:
         return Drawing(name, title, "", "", problem="no method has both an FID and a parameter count")
@@ -41,7 +41,7 @@ def fid_against_parameters(data: ReportData) -> Drawing:
             panel.margins(x=0.22, y=0.18)
 
     figure = draw((4.6 * len(resolutions), 3.8), (1, len(resolutions)), paint)
-    measured = any(_point(row, "measured") for row in rows)
+    measured = any(_found(row) for row in rows)
     caption = "Down and to the left is better. Hollow: as published, each under its own protocol. " + (
         "Filled: measured here." if measured else "No comparable FID was measured in this run, so no filled marker."
     )
@@ -52,29 +52,32 @@ def fid_against_parameters(data: ReportData) -> Drawing:
     )
 
 
-def _point(row: Row, kind: str) -> tuple[float, float] | None:
-    """(million parameters, FID) of a row, published or measured; None unless both are there."""
-    parameters, fid = row.cells["parameters"], row.cells["fid"]
-    if kind == "published":
-        if not parameters.published or not fid.published:
-            return None
-        return parameters.published[0].number.value, fid.published[0].number.value
-    own = [mean for mean in fid.measured if not mean.label]
-    return (parameters.measured[0].value / 1e6, own[0].value) if parameters.measured and own else None
+def _printed(row: Row) -> list[tuple[float, float]]:
+    """(million parameters, FID) as published, from the best source of each."""
+    parameters, fid = row.cells["parameters"].published, row.cells["fid"].published
+    return [(parameters[0].number.value, fid[0].number.value)] if parameters and fid else []
+
+
+def _found(row: Row) -> list[tuple[float, float]]:
+    """(million parameters, FID) as measured here, a point for each protocol and model; none from a demo."""
+    parameters, fid = row.cells["parameters"].measured, row.cells["fid"].measured
+    return [(parameters[0].value / 1e6, mean.value) for mean in fid if parameters and not mean.label]
 
 
 def _paint_points(panel: Axes, rows: list[Row]) -> None:
+    hollow = {"markerfacecolor": "none", "markeredgecolor": BLUE, "markeredgewidth": 1.8, "markersize": 9}
     for row in rows:
-        printed, found = _point(row, "published"), _point(row, "measured")
-        if printed:
-            panel.plot(*printed, "o", markersize=9, markerfacecolor="none", markeredgecolor=BLUE, markeredgewidth=1.8)
-        if found:
-            panel.plot(*found, "o", markersize=9, color=ORANGE)
-        x, y = printed or found
-        panel.annotate(shorten(row.method, 24), (x, y), textcoords="offset points", xytext=(8, 6), fontsize=9)
-    panel.plot([], [], "o", markerfacecolor="none", markeredgecolor=BLUE, markeredgewidth=1.8, label="published")
-    if any(_point(row, "measured") for row in rows):
-        panel.plot([], [], "o", color=ORANGE, label="measured here")
+        for x, y in _printed(row):
+            panel.plot(x, y, "o", **hollow)
+        for x, y in _found(row):
+            panel.plot(x, y, "D", color=ORANGE, markersize=6)
+        name = shorten(row.method, 24)
+        for places, text, offset in ((_printed(row), name, (8, 6)), (_found(row), f"{name}, here", (8, -13))):
+            if places:
+                panel.annotate(text, places[0], textcoords="offset points", xytext=offset, fontsize=9)
+    panel.plot([], [], "o", label="published", **hollow)
+    if any(_found(row) for row in rows):
+        panel.plot([], [], "D", color=ORANGE, markersize=6, label="measured here")
     panel.legend(loc="best", fontsize=9)
 
 
@@ -162,9 +165,9 @@ def training_curves(data: ReportData, name: str) -> Drawing:
                 panel.legend(loc="best", fontsize=9)
 
     svg, png = rendered(draw((7.6, 2.8), (1, 2), paint), stem)
-    caption = " ".join(
-        filter(None, ["As logged during training; images are counted as shown to the discriminator.", history.problem])
-    )
+    demo = "Demo training. " if data.plan.run.demo else ""
+    how = "As logged during training; images are counted as shown to the discriminator."
+    caption = f"{demo}{how} {history.problem}".strip()
     return Drawing(stem, title, caption, f"Curves of losses and R1 penalty of {name}", svg, png)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from stylenat.report import tables, view
 from stylenat.report.comparison import QUANTITIES, Cell, comparison
 from stylenat.report.load import Entry, ReportData
-from stylenat.report.wording import measured, seconds, with_unit
+from stylenat.report.wording import mean_text, seconds, with_unit
 
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -80,9 +80,9 @@ def _cell(cell: Cell) -> str:
     quoted = [q.number for q in cell.published[:1]]
     parts = [f"published {with_unit(n.value, n.unit, printed=True)} [{n.grade}]" for n in quoted]
     for mean in cell.measured:
-        spread = f" ± {measured(mean.spread)}" if mean.spread is not None else ""
         label = f" [{mean.label}]" if mean.label else ""
-        parts.append(f"measured {with_unit(mean.value, mean.unit)}{spread}{label} ({mean.protocol})")
+        text = mean_text(mean.value, mean.spread, mean.unit)
+        parts.append(f"measured {text}{label} ({mean.model} under {mean.protocol})")
     if cell.reason:
         parts.append(f"not measured: {cell.reason}")
     return escape("; ".join(parts))

@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from stylenat.report import tables, view, wording
-from stylenat.report.comparison import QUANTITIES, averages, comparison
+from stylenat.report.comparison import QUANTITIES, comparison
 from stylenat.report.load import ReportData
 from stylenat.report.style import Drawing
 
@@ -63,7 +63,7 @@ def _environment() -> jinja2.Environment:
         "MEASUREMENTS": wording.MEASUREMENTS,
         "measured_word": view.measured_word,
         "images": tables.images,
-        "averages": averages,
+        "mean_text": wording.mean_text,
     }
     return environment
 

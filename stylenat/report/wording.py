@@ -65,6 +65,15 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return "" if bounds is None else f"95 % interval {measured(bounds[0])} to {measured(bounds[1])}"
 
 
+def mean_text(value: float, spread: float | None, unit: str) -> str:
+    """A mean with its standard deviation, both to the second digit of the latter."""
+    if spread is None or not 1e-9 < spread < 1e4 or unit == "FLOP":
+        return with_unit(value, unit)
+    decimals = max(0, 1 - math.floor(math.log10(spread)))
+    text = f"{value:,.{decimals}f} ± {spread:.{decimals}f}"
+    return text if unit in ("", "1") else f"{text} {unit}"
+
+
 def seconds(value: float) -> str:
     """A duration, in the unit that fits it."""
     if value < 120:

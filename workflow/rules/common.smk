@@ -37,7 +37,7 @@ wildcard_constraints:
     raw=r"[a-z0-9._-]+",
     variant=r"[a-z0-9._-]+",
     seed=r"\d+",
-    count=r"\d+",
+    num=r"\d+",
 
 
 def feature_files(w):

@@ -27,4 +27,4 @@ use rule features_real as features_fake with:
     output:
         RESULTS / paths.FAKE_FEATURES,
     log:
-        LOGS / "features/{detector}/{model}/seed{seed}-n{count}.log",
+        LOGS / "features/{detector}/{model}/seed{seed}-n{num}.log",

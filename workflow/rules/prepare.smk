@@ -10,6 +10,7 @@ rule prepare:
     conda:
         ENVIRONMENT
     threads: 2
+    priority: 20
     resources:
         mem_mb=4000,
         runtime=240,

@@ -4,9 +4,9 @@ rule sample:
     output:
         RESULTS / paths.SAMPLES,
     log:
-        LOGS / "sample/{model}/seed{seed}-n{count}.log",
+        LOGS / "sample/{model}/seed{seed}-n{num}.log",
     benchmark:
-        LOGS / "sample/{model}/seed{seed}-n{count}.benchmark.tsv"
+        LOGS / "sample/{model}/seed{seed}-n{num}.benchmark.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -18,4 +18,4 @@ rule sample:
         device=RUN.card.device,
     shell:
         "{STYLENAT} --log {log} sample --model {wildcards.model} --weights {input} --seed {wildcards.seed}"
-        " --count {wildcards.count} --device {params.device} --out {output}"
+        " --count {wildcards.num} --device {params.device} --out {output}"

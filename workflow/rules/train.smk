@@ -9,6 +9,7 @@ rule train:
         LOGS / "train/{model}.log",
     conda:
         ENVIRONMENT
+    priority: 10
     resources:
         mem_mb=16000,
         runtime=1440,

@@ -58,6 +58,52 @@ def test_convolutions_are_exact():
     assert sum(result.details["by_operator"].values()) == result.value
 
 
+class Constant(torch.nn.Module):
+    """A learnt constant as a module of its own, as style-based generators begin with."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.zeros(1, 4))
+
+    def forward(self, batch_size):
+        return self.value.expand(batch_size, -1)
+
+
+class FromConstant(ToyGenerator):
+    def __init__(self):
+        super().__init__()
+        self.input = Constant()
+
+    def forward(self, z_BZ, labels_B=None):
+        return super().forward(z_BZ + self.input(len(z_BZ)))
+
+
+def test_a_module_that_gives_a_view_of_its_parameter_is_counted():
+    generator = FromConstant()
+    assert flops.compute(generator).value == 2 * 4 * 6 + 2 * 6 * 192
+    assert all(parameter.requires_grad for parameter in generator.parameters())
+
+
+class Listed(torch.nn.Module):
+    spec = GeneratorSpec(z_dim=4, resolution=1)
+
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(4, 5), torch.nn.Linear(5, 6)])
+        self.out = torch.nn.Parameter(torch.zeros(6, 3))
+
+    def forward(self, z_BZ, labels_B=None):
+        for layer in self.layers:
+            z_BZ = layer(z_BZ)
+        return (z_BZ @ self.out).view(-1, 3, 1, 1)
+
+
+def test_the_parts_add_up():
+    result = flops.compute(Listed())
+    assert result.details["by_child"] == {"layers": 2 * (4 * 5 + 5 * 6), "itself": 2 * 6 * 3}
+    assert sum(result.details["by_child"].values()) == result.value
+
+
 @pytest.mark.parametrize(("network", "device"), [(Attention, "meta"), (AttentionNoMeta, "cpu")])
 def test_fused_attention_is_counted(network, device):
     projection, products = 2 * 16 * 4 * 4, 2 * 2 * 16 * 16 * 4
