@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from stylenat.attention import reference
+from stylenat.attention import reference, tiled
 from stylenat.core.errors import InputError, nearest
 
-BACKENDS: dict[str, Callable[..., torch.Tensor]] = {"reference": reference.attend}
+BACKENDS: dict[str, Callable[..., torch.Tensor]] = {"reference": reference.attend, "tiled": tiled.attend}
 
 
 def neighborhood_attention(
@@ -41,10 +41,15 @@ def neighborhood_attention(
         InputError: a size does not fit; the message names it.
     """
     _check(q, k, v, kernel_size, dilation, bias)
-    name = "reference" if backend == "auto" else backend
+    name = default_backend(q) if backend == "auto" else backend
     if name not in BACKENDS:
         raise InputError(f"attention backend '{backend}' is unknown; {nearest(backend, ['auto', *BACKENDS])}")
     return BACKENDS[name](q, k, v, kernel_size, dilation, bias, q.shape[-1] ** -0.5 if scale is None else scale)
+
+
+def default_backend(q: torch.Tensor) -> str:
+    """What 'auto' takes: `tiled` on a CPU, the definition elsewhere (and on the meta device, where FLOPs are counted)."""
+    return "tiled" if q.device.type == "cpu" else "reference"
 
 
 def _check(

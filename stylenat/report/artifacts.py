@@ -44,7 +44,7 @@ def read_history(path: Path, shown: str) -> History:
             rows.append(row)
         else:
             broken += 1
-    return History(rows, f"{broken} lines of {shown} can't be read" if broken else "")
+    return History(rows, f"{broken} {'line' if broken == 1 else 'lines'} of {shown} can't be read" if broken else "")
 
 
 def read_samples(path: Path, shown: str) -> Samples:

@@ -45,7 +45,7 @@ class Entry:
     @property
     def label(self) -> str:
         """`demo` for a demo number that means nothing outside its run, `demo run` for any other number of a demo."""
-        if self.record is None or not self.record.demo:
+        if self.record is None or self.value is None or not self.record.demo:
             return ""
         return "demo run" if self.record.comparable else "demo"
 

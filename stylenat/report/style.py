@@ -56,9 +56,9 @@ class Drawing:
         """The SVG as an element of a page: its ink is the page's, its ids don't clash with another figure's."""
         text = (self.svg or "")[(self.svg or "").find("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.S)
-        text = re.sub(r' id="[a-z][a-z0-9]*_[0-9_]+"', "", text)  # names of groups; nothing refers to them
-        text = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"', r"\1", re.sub(r' xmlns(:xlink)?="[^"]*"', "", text))
-        text = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"', r"\1", text).replace("xlink:href", "href")
+        text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
+        text = re.sub(r"<svg [^>]*>", lambda tag: re.sub(r' (width|height)="[^"]*"', "", tag[0]), text, count=1)
+        text = re.sub(r'( id="| href="#|url\(#)', rf"\g<1>{self.name}-", text)
         return text.replace(INK, "currentColor").replace(FAINT, "var(--rule)")
 
 

@@ -101,7 +101,7 @@ class Trainer:
         return norm
 
     def _checked(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        found = {name: float(value) for name, value in values.items()}
+        found = {name: float(value.detach()) for name, value in values.items()}
         for name, value in found.items():
             if not math.isfinite(value):
                 raise TrainingError(f"{name} is {value} at step {self.step}, {self.nimg} images: training stopped")

@@ -1,0 +1,113 @@
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import campaign
+
+from stylenat.core.files import write_json
+from stylenat.core.records import write_record
+from stylenat.report import style
+from stylenat.report.figures import figures
+from stylenat.report.grids import _tiled
+
+
+def texts(drawing):
+    root = ET.fromstring(drawing.svg)
+    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def drawn(results, section):
+    return {drawing.name: drawing for drawing in figures(campaign.data(results))[section]}
+
+
+def test_published_points_are_drawn_and_demo_numbers_are_not(complete):
+    drawing = drawn(complete, "comparison")["fid-parameters"]
+    assert "published" in texts(drawing)
+    assert "Rival" in texts(drawing)
+    assert "measured here" not in texts(drawing)
+    assert "Demo numbers are never drawn" in drawing.caption
+
+
+def test_a_demo_fid_of_a_published_model_stays_off_the_axes(complete):
+    path = complete / "plan/plan.json"
+    data = campaign.data(complete)
+    entry = next(e for e in data.entries if e.planned.path == campaign.FIRST)
+    model = {**data.plan.cards["models"][campaign.OFFICIAL], "name": campaign.DEMO}
+    data.plan.cards["models"][campaign.DEMO] = model
+    write_json(path, data.plan.model_dump(mode="json", by_alias=True))
+    for demo, words in ((True, []), (False, ["measured here"])):
+        changed = entry.record.model_copy(update={"comparable": True, "demo": demo})
+        write_record(complete / campaign.FIRST, changed)
+        write_record(complete / campaign.MISSING, changed.model_copy(update={"seed": 1}))
+        drawing = drawn(complete, "comparison")["fid-parameters"]
+        assert [text for text in texts(drawing) if text == "measured here"] == words
+
+
+def test_the_strip_marks_its_controls_and_its_demo(complete):
+    drawing = drawn(complete, "metrics")["metric-fid-demo"]
+    assert [text for text in texts(drawing) if text.startswith(("floor", "ceiling", "stylenat"))] == [
+        "floor: real images",
+        "stylenat-small",
+        "ceiling: noise",
+    ]
+    assert any("demo numbers" in text for text in texts(drawing))
+    assert drawing.caption.startswith("Demo numbers.")
+
+
+def test_a_training_is_drawn_as_far_as_its_log_goes(complete):
+    drawing = drawn(complete, "training")["training-stylenat-small"]
+    assert {"discriminator", "generator", "R1 penalty"} <= set(texts(drawing))
+    assert "1 line of" in drawing.caption
+
+
+def test_what_is_missing_says_why(results):
+    (results / "train" / campaign.DEMO / "history.jsonl").unlink()
+    assert drawn(results, "training")["training-stylenat-small"].problem.startswith("not trained yet")
+    assert drawn(results, "samples")["samples-noise-photos"].problem.startswith("no samples yet")
+
+
+def test_the_grid_holds_the_first_samples_in_reading_order(complete):
+    drawing = drawn(complete, "samples")["samples-stylenat-small"]
+    picture = np.asarray(Image.open(io.BytesIO(drawing.png)))
+    assert picture.shape == (4 * 64, 8 * 64, 3)  # 32 px, each pixel doubled
+    images = campaign.data(complete).samples[campaign.DEMO].images
+    np.testing.assert_array_equal(picture[64:128:2, 128:192:2], images[8 + 2].transpose(1, 2, 0))
+
+
+def test_a_row_that_is_not_full_is_grey():
+    picture = _tiled(np.zeros((3, 3, 2, 2), np.uint8))
+    assert picture.shape == (2, 16, 3)
+    assert picture[:, :6].max() == 0
+    assert (picture[:, 6:] == 128).all()
+
+
+def test_large_samples_are_shrunk(complete):
+    path = complete / "sample" / campaign.DEMO / "seed0-n40.npy"
+    np.save(path, np.zeros((9, 3, 300, 300), np.uint8))
+    picture = Image.open(io.BytesIO(drawn(complete, "samples")["samples-stylenat-small"].png))
+    assert picture.size == (8 * 128, 2 * 128)
+
+
+def test_figures_are_the_same_each_time(complete):
+    first, second = drawn(complete, "metrics")["metric-fid-demo"], drawn(complete, "metrics")["metric-fid-demo"]
+    assert first == second
+    assert "<dc:date>" not in first.svg  # a time would differ from second to second
+
+
+@pytest.mark.parametrize("label", [campaign.EVIL, "$\\frac{$ $x$", "a" * 40])
+def test_labels_are_text_and_not_formulas(label):
+    figure = style.draw((4, 4), (1, 1), lambda _, axes: axes[0].set_title(label))
+    svg, _ = style.rendered(figure, "x")
+    drawing = style.Drawing("x", "", "", "", svg)
+    assert " ".join(label.split()) in {" ".join(text.split()) for text in texts(drawing)}
+    assert "<script" not in drawing.inline_svg
+
+
+def test_inline_figures_take_the_pages_ink(complete):
+    inline = drawn(complete, "metrics")["metric-fid-demo"].inline_svg
+    assert inline.startswith("<svg ")
+    assert "currentColor" in inline
+    assert style.INK not in inline
+    assert "http" not in inline

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import pytest
+from support import campaign
+
+from stylenat.core.catalog import Catalog, Run
+from stylenat.core.errors import InputError
+from stylenat.core.plan import make_plan, read_plan
+from stylenat.core.registry import ROOT
+from stylenat.core.strict import read_yaml
+from stylenat.stages import plan as plan_stage
+from stylenat.stages import report
+
+
+@pytest.fixture
+def results(tmp_path):
+    return campaign.complete(campaign.make(tmp_path))
+
+
+def render(results, out="report"):
+    return report.run(results / "plan/plan.json", results, results / out)
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_stage_writes_all_its_files_and_nothing_on_stdout(results, capsys):
+    assert render(results) == results / "report/report.html"
+    assert capsys.readouterr().out == ""
+    assert set(contents(results / "report")) == {
+        "report.html", "report.md", "claims.csv", "measurements.csv", "published.csv",
+        "tables/verdicts.tex", "tables/arithmetic.tex", "tables/comparison.tex", "tables/measurements.tex",
+        "figures/fid-parameters.svg", "figures/fid-parameters.png",
+        "figures/metric-fid-demo.svg", "figures/metric-fid-demo.png",
+        "figures/training-stylenat-small.svg", "figures/training-stylenat-small.png",
+        "figures/samples-stylenat-small.png", "figures/samples-real-photos.png",
+    }  # fmt: skip
+
+
+def test_the_same_records_give_the_same_bytes(results):
+    render(results, "one")
+    render(results, "two")
+    assert contents(results / "one") == contents(results / "two")
+
+
+def test_figures_of_an_earlier_rendering_do_not_stay(results):
+    render(results)
+    (results / "train" / campaign.DEMO / "history.jsonl").unlink()
+    render(results)
+    assert not (results / "report/figures/training-stylenat-small.svg").exists()
+
+
+def test_a_results_folder_with_a_plan_alone_is_reported(results, tmp_path):
+    empty = tmp_path / "empty"
+    report.run(results / "plan/plan.json", empty, empty / "report")
+    assert "not judged yet" in (empty / "report/report.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["config", "paper"])
+def test_a_shipped_run_is_planned_and_reads_back(tmp_path, name):
+    config = read_yaml(ROOT / f"config/{name}.yaml")
+    plan_stage.run(config, ROOT / "config", tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json") == make_plan(Run(Catalog(ROOT / "config"), config))
+    report.run(tmp_path / "plan.json", tmp_path, tmp_path / "report")
+
+
+def test_planning_an_unknown_model_stops(tmp_path):
+    config = read_yaml(ROOT / "config/config.yaml")
+    config["measure"][0]["models"] = ["stylenat-ffhq-265"]
+    with pytest.raises(InputError, match="did you mean 'stylenat-ffhq-256'"):
+        plan_stage.run(config, ROOT / "config", tmp_path / "plan.json")
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_reporting_loads_no_torch():
+    modules = "stylenat.stages.report, stylenat.stages.plan, stylenat.report.readme"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout == "False\n"
