@@ -48,7 +48,7 @@ def neighborhood_attention(
 
 
 def default_backend(q: torch.Tensor) -> str:
-    """What 'auto' takes: `tiled` on a CPU, the definition elsewhere (and on the meta device, where FLOPs are counted)."""
+    """What 'auto' takes: `tiled` on a CPU, elsewhere the definition (also on meta, where FLOPs are counted)."""
     return "tiled" if q.device.type == "cpu" else "reference"
 
 

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from stylenat.core.cards import Published, Reading
+from stylenat.core.claim_cards import Published, Reading
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.records import ReadingResult
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from stylenat.claims import statistics
 from stylenat.claims.wording import with_unit
-from stylenat.core.cards import ClaimCard, ModelCard, ProtocolCard, Published, RunCard
+from stylenat.core.cards import ModelCard, ProtocolCard, RunCard
+from stylenat.core.claim_cards import ClaimCard, Published
 from stylenat.core.records import Measurement, Status, VerdictStatus
 
 

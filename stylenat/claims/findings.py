@@ -12,7 +12,7 @@ from itertools import pairwise
 from stylenat.claims import statistics
 from stylenat.claims.statistics import Estimate
 from stylenat.claims.wording import interval_text, number
-from stylenat.core.cards import ClaimCard, ClaimKind
+from stylenat.core.claim_cards import ClaimCard, ClaimKind
 from stylenat.core.errors import InputError
 from stylenat.core.records import VerdictStatus
 

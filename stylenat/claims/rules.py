@@ -6,7 +6,8 @@ from stylenat.claims.arithmetic import compute_reading
 from stylenat.claims.evidence import Evidence, estimate, obstacle
 from stylenat.claims.findings import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, RULES, Finding, Numbers
 from stylenat.claims.wording import WEAK_GRADES, printed, reading_text, rule_of, weak_text
-from stylenat.core.cards import ClaimCard, ClaimKind, ProtocolCard, Published
+from stylenat.core.cards import ProtocolCard
+from stylenat.core.claim_cards import ClaimCard, ClaimKind, Published
 from stylenat.core.errors import InputError
 from stylenat.core.records import ReadingResult, Verdict, VerdictStatus
 

@@ -1,6 +1,6 @@
 """Numbers and rules in words that a reader who has not seen the code understands."""
 
-from stylenat.core.cards import ClaimCard, ClaimKind, Published
+from stylenat.core.claim_cards import ClaimCard, ClaimKind, Published
 from stylenat.core.records import ReadingResult
 
 # Grades that a verdict must not rest on silently.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from stylenat.core import cards
+from stylenat.core import cards, claim_cards
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.strict import Strict, parse, read_yaml
 
@@ -15,8 +15,8 @@ KINDS: dict[str, type[Strict]] = {
     "training": cards.TrainingCard,
     "detectors": cards.DetectorCard,
     "protocols": cards.ProtocolCard,
-    "claims": cards.ClaimCard,
-    "published": cards.PublishedCard,
+    "claims": claim_cards.ClaimCard,
+    "published": claim_cards.PublishedCard,
 }
 Card = TypeVar("Card", bound=Strict)
 
@@ -82,11 +82,11 @@ class Catalog:
         """The protocol card `name`."""
         return self.get("protocols", name)
 
-    def claim(self, name: str) -> cards.ClaimCard:
+    def claim(self, name: str) -> claim_cards.ClaimCard:
         """The claim card `name`."""
         return self.get("claims", name)
 
-    def published(self, key: str, where: str = "") -> cards.Published:
+    def published(self, key: str, where: str = "") -> claim_cards.Published:
         """The published number `card/id`."""
         card_name, _, number_id = key.partition("/")
         card = self.get("published", card_name, where)
@@ -119,7 +119,7 @@ class Catalog:
         if model.weights.train is not None and model.dataset is None:
             raise InputError(f"{where}: a model that is trained needs 'dataset'")
 
-    def _check_claim(self, claim: cards.ClaimCard, where: str) -> None:
+    def _check_claim(self, claim: claim_cards.ClaimCard, where: str) -> None:
         for model in [claim.subject, *claim.reference]:
             if model is not None:
                 self.get("models", model, where)

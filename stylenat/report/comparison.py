@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stylenat.core.cards import Published, PublishedCard
+from stylenat.core.claim_cards import Published, PublishedCard
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.wording import GRADE_ORDER
 

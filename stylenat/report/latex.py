@@ -2,8 +2,6 @@
 
 import pandas as pd
 
-from stylenat.report.wording import measured
-
 SPECIALS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -28,12 +26,14 @@ def escape(text: str) -> str:
 
 
 def cell(value: object) -> str:
-    """One value as LaTeX: numbers in four significant digits, yes and no for flags, a dash for nothing."""
+    """One value as LaTeX: whole numbers in full, others in six digits, yes and no for flags, a dash for nothing."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value != value or value == "":  # NaN differs from itself
         return "--"
-    return escape(measured(float(value)) if isinstance(value, int | float) else str(value))
+    if isinstance(value, int | float):
+        return f"{int(value):,}" if value == int(value) else f"{value:,.6g}"
+    return escape(str(value))
 
 
 def table(frame: pd.DataFrame, caption: str, label: str) -> str:

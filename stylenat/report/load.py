@@ -7,7 +7,7 @@ verdict is shown only while every record that it rested on is still the same fil
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylenat.core import cards
+from stylenat.core import cards, claim_cards
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.files import sha256_file
 from stylenat.core.plan import Plan, PlannedRecord, PlannedVerdict
@@ -54,7 +54,7 @@ class Entry:
 class Judged:
     """One planned claim with its verdict; a stale or missing verdict has become `not_run`."""
 
-    claim: cards.ClaimCard
+    claim: claim_cards.ClaimCard
     verdict: Verdict
     planned: PlannedVerdict
 
@@ -69,13 +69,13 @@ class ReportData:
     training: dict[str, cards.TrainingCard]
     detectors: dict[str, cards.DetectorCard]
     protocols: dict[str, cards.ProtocolCard]
-    published: dict[str, cards.PublishedCard]
+    published: dict[str, claim_cards.PublishedCard]
     entries: list[Entry]
     judged: list[Judged]
     histories: dict[str, History]
     samples: dict[str, Samples]
 
-    def number(self, key: str | None) -> cards.Published | None:
+    def number(self, key: str | None) -> claim_cards.Published | None:
         """The published number `card/id`; None when the plan has no such number."""
         card, _, number_id = (key or "").partition("/")
         numbers = self.published[card].numbers if card in self.published else []
@@ -88,7 +88,7 @@ class ReportData:
 
 def load(plan: Plan, results: Path) -> ReportData:
     """Read what a plan names under the folder `results`; only a broken card in the plan raises InputError."""
-    claims = _cards(plan, "claims", cards.ClaimCard)
+    claims = _cards(plan, "claims", claim_cards.ClaimCard)
     return ReportData(
         plan=plan,
         models=_cards(plan, "models", cards.ModelCard),
@@ -96,7 +96,7 @@ def load(plan: Plan, results: Path) -> ReportData:
         training=_cards(plan, "training", cards.TrainingCard),
         detectors=_cards(plan, "detectors", cards.DetectorCard),
         protocols=_cards(plan, "protocols", cards.ProtocolCard),
-        published=_cards(plan, "published", cards.PublishedCard),
+        published=_cards(plan, "published", claim_cards.PublishedCard),
         entries=[_entry(planned, results) for planned in plan.records],
         judged=[_judged(planned, claims, plan, results) for planned in plan.verdicts],
         histories={name: read_history(results / path, path) for name, path in sorted(plan.histories.items())},
@@ -126,13 +126,13 @@ def _entry(planned: PlannedRecord, results: Path) -> Entry:
     return Entry(planned, str(record.status), record, record.reason, digest)
 
 
-def _judged(planned: PlannedVerdict, claims: dict[str, cards.ClaimCard], plan: Plan, results: Path) -> Judged:
+def _judged(planned: PlannedVerdict, claims: dict[str, claim_cards.ClaimCard], plan: Plan, results: Path) -> Judged:
     if planned.claim not in claims:
         raise InputError(f"the plan holds no claim '{planned.claim}'; {nearest(planned.claim, claims)}")
     return Judged(claims[planned.claim], _verdict(planned, results, claims[planned.claim], plan), planned)
 
 
-def _verdict(planned: PlannedVerdict, results: Path, claim: cards.ClaimCard, plan: Plan) -> Verdict:
+def _verdict(planned: PlannedVerdict, results: Path, claim: claim_cards.ClaimCard, plan: Plan) -> Verdict:
     path = results / planned.path
     if not path.exists():
         return _not_run(claim, plan, "not judged yet")
@@ -146,7 +146,7 @@ def _verdict(planned: PlannedVerdict, results: Path, claim: cards.ClaimCard, pla
     return _not_run(claim, plan, reason, verdict.rule) if reason else verdict
 
 
-def _not_run(claim: cards.ClaimCard, plan: Plan, reason: str, rule: str = "") -> Verdict:
+def _not_run(claim: claim_cards.ClaimCard, plan: Plan, reason: str, rule: str = "") -> Verdict:
     return Verdict(
         claim=claim.name,
         status=VerdictStatus.NOT_RUN,

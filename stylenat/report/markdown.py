@@ -37,9 +37,9 @@ def render(data: ReportData) -> str:
 
 
 def counts(data: ReportData) -> str:
-    """How many claims have each verdict, in one sentence."""
+    """How many claims have each verdict, and how many of them rest on no measurement."""
     words = ", ".join(f"{state.count} {state.words}" for state in view.states(data))
-    return f"{len(data.judged)} claims: {words}."
+    return f"{len(data.judged)} claims: {words}. {view.arithmetic_note(data)}".strip()
 
 
 def verdict_table(data: ReportData) -> str:
@@ -52,6 +52,7 @@ def _verdict_row(item: view.VerdictView, state: view.State) -> list[str]:
     claim, number = item.judged.claim, "no number"
     if item.measured:
         number = item.measured + (f" ({item.interval})" if item.interval else "")
+        number += " (computed)" if view.measured_word(item) == "Computed" else ""
         number += f" [{item.label}]" if item.label else ""
     grade = f" [{item.source.grade}]" if item.source else ""
     words = [claim.title, ", ".join(claim.versions), item.published + grade, number]
@@ -69,23 +70,23 @@ def _audit(data: ReportData) -> str:
 
 
 def _comparison(data: ReportData) -> str:
-    rows = [
-        [escape(row.method), str(row.resolution), *(_cell(row.cells[key]) for key in QUANTITIES)]
-        for row in comparison(data)
-    ]
-    return table(["Method", "px", *QUANTITIES.values()], rows)
+    rows = []
+    for row in comparison(data):
+        cells = [_cell(row.cells[key], row.why_nothing) for key in QUANTITIES]
+        rows.append([escape(row.method), str(row.resolution), *cells, escape(row.why_nothing) or "see the cells"])
+    return table(["Method", "px", *QUANTITIES.values(), "Why nothing was measured"], rows)
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, why_nothing: str) -> str:
     quoted = [q.number for q in cell.published[:1]]
     parts = [f"published {with_unit(n.value, n.unit, printed=True)} [{n.grade}]" for n in quoted]
     for mean in cell.measured:
         label = f" [{mean.label}]" if mean.label else ""
         text = mean_text(mean.value, mean.spread, mean.unit)
         parts.append(f"measured {text}{label} ({mean.model} under {mean.protocol})")
-    if cell.reason:
+    if cell.reason and not why_nothing:
         parts.append(f"not measured: {cell.reason}")
-    return escape("; ".join(parts))
+    return escape("; ".join(parts)) or "none found"
 
 
 def _measurements(data: ReportData) -> str:

@@ -25,6 +25,7 @@ def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
         css=Markup(OWN.joinpath("report.css").read_text(encoding="utf-8")),
         banner=view.demo_banner(data),
         states=view.states(data),
+        arithmetic_note=view.arithmetic_note(data),
         verdicts={state.key: view.verdicts(data, state.key) for state in view.states(data)},
         audit=_audit(data),
         resolutions=sorted({row.resolution for row in rows}),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from stylenat.core.cards import ClaimCard, ClaimKind
+from stylenat.core.claim_cards import ClaimCard, ClaimKind
 from stylenat.report.comparison import QUANTITIES, comparison, quotes
 from stylenat.report.load import Entry, Judged, ReportData
 from stylenat.report.wording import VERDICTS, filled_in, with_unit

@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from stylenat.core.cards import ClaimKind, ProtocolCard, Published
+from stylenat.core.cards import ProtocolCard
+from stylenat.core.claim_cards import ClaimKind, Published
 from stylenat.core.records import VerdictStatus
 from stylenat.report.comparison import Quoted, quotes
 from stylenat.report.load import Entry, Judged, ReportData
@@ -62,6 +63,15 @@ def _view(data: ReportData, judged: Judged) -> VerdictView:
         protocol=data.protocols.get(claim.protocol or ""),
         entries=data.entries_at(judged.planned.records),
     )
+
+
+def arithmetic_note(data: ReportData) -> str:
+    """How many claims rest on no measurement at all, so that nobody counts them as measured; empty for none."""
+    count = sum(judged.claim.kind == ClaimKind.ARITHMETIC for judged in data.judged)
+    if not count:
+        return ""
+    rest = "rests on arithmetic" if count == 1 else "rest on arithmetic"
+    return f"{count} of the {len(data.judged)} claims {rest} with published numbers: nothing was measured for that."
 
 
 def measured_word(view: VerdictView) -> str:

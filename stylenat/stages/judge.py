@@ -5,7 +5,8 @@ from pathlib import Path
 
 from stylenat.claims.evidence import Evidence, why_unplanned
 from stylenat.claims.rules import judge
-from stylenat.core.cards import ClaimCard, DatasetCard, ModelCard, ProtocolCard, Published, PublishedCard
+from stylenat.core.cards import DatasetCard, ModelCard, ProtocolCard
+from stylenat.core.claim_cards import ClaimCard, Published, PublishedCard
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.files import sha256_file
 from stylenat.core.plan import Plan, PlannedRecord, read_plan

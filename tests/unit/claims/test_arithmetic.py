@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylenat.claims.arithmetic import compute_reading, evaluate, prints_as, round_half_up
-from stylenat.core.cards import Published, Reading
+from stylenat.core.claim_cards import Published, Reading
 from stylenat.core.errors import InputError
 
 NUMBERS = {"a": 2.19, "b": 2.046}

@@ -5,7 +5,8 @@ import pytest
 from stylenat.claims.evidence import Evidence
 from stylenat.claims.rules import judge
 from stylenat.claims.wording import number
-from stylenat.core.cards import ClaimCard, ProtocolCard, Published
+from stylenat.core.cards import ProtocolCard
+from stylenat.core.claim_cards import ClaimCard, Published
 from stylenat.core.errors import InputError
 from stylenat.core.records import Measurement
 

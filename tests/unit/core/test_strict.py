@@ -1,6 +1,7 @@
 import pytest
 
-from stylenat.core.cards import ClaimCard, DatasetCard, ModelCard, TrainingCard
+from stylenat.core.cards import DatasetCard, ModelCard, TrainingCard
+from stylenat.core.claim_cards import ClaimCard
 from stylenat.core.errors import InputError
 from stylenat.core.strict import parse, read_yaml
 

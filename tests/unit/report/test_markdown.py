@@ -38,7 +38,8 @@ def test_the_whole_page_holds_no_html_and_every_section(complete):
     for heading in ("Verdicts", "Do the printed percentages follow?", "Published beside measured", "Measurements"):
         assert f"\n## {heading}\n" in text
     assert "**DEMO RUN.**" in text
-    assert "7 claims: 2 reproduced, 1 not reproduced, 1 inconclusive, 1 not comparable, 2 not run." in text
+    assert "7 claims: 2 reproduced, 1 not reproduced, 1 inconclusive, 1 not comparable, 2 not run. " in text
+    assert "1 of the 7 claims rests on arithmetic" in text
     assert not [row for row in rows(text) if "" in row]
 
 

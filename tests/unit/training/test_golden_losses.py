@@ -1,0 +1,98 @@
+"""Losses, R1, consistency and gradient norms against the official loop's, under golden weights at 32 px, in float64."""
+
+import pytest
+import torch
+from support import golden
+
+from stylenat.network import FAMILY
+from stylenat.training import losses
+
+SPEC = golden.load("train-stylenat-32")[0]
+ARCH = {"resolution": 32, "kernel_sizes": [3, 7, 7, 7], "dilations": [[1], [1], [1, 2], [1, 4]]}
+R1_GAMMA, R1_INTERVAL, BCR = 10, 16, 10
+NORM_TOLERANCE = 1e-4  # the position codes, in float32 in both, differ in their last bits
+
+
+def close(found, expected, tolerance=1e-5):
+    assert float(found) == pytest.approx(expected, rel=tolerance, abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    generator, discriminator = FAMILY.build_generator(ARCH).double(), FAMILY.build_discriminator(ARCH).double()
+    generator.load_state_dict(golden.generator_state(SPEC["params_g"]))
+    with torch.no_grad():
+        fake = images_of(generator, 7)
+    return generator, discriminator, fake
+
+
+def images_of(generator, seed):
+    """Images in float64: the public forward ends in float32, which would blur the comparison."""
+    w = generator.style(golden.latents(4, 512, seed).double())
+    x, image = generator.input(4), None
+    for level, to_rgb in zip(generator.layers, generator.to_rgbs, strict=True):
+        x = level(x, w)
+        image = to_rgb(x, image)
+    return image
+
+
+def fresh(networks, mode):
+    """The discriminator at the rule's values, spectral vectors included: every phase starts from them."""
+    discriminator = networks[1]
+    shapes = {name: tuple(value.shape) for name, value in discriminator.state_dict().items()}
+    discriminator.load_state_dict(golden.discriminator_values(shapes))
+    discriminator.zero_grad(set_to_none=True)
+    return discriminator.train(mode == "train").requires_grad_(True)
+
+
+def check_norms(expected, network, total):
+    named = dict(network.named_parameters())
+    for name, norm in expected.items():
+        gradient = named[name].grad
+        close(0.0 if gradient is None else gradient.norm(), norm, NORM_TOLERANCE)
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    close(torch.nn.utils.get_total_norm(gradients), total, NORM_TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("phase", ["d_identity", "d_flip"])
+def test_discriminator_phase(networks, phase, mode):
+    expected, network = SPEC["phases_fp64"][mode][phase], fresh(networks, mode)
+    real, fake = golden.images(4, 32).double(), networks[2]
+    augment = (lambda x: x) if phase == "d_identity" else (lambda x: x.flip(3))
+    fake_logit, real_logit = network(fake), network(real)
+    bcr_fake = losses.consistency(network(augment(fake)), fake_logit)
+    bcr_real = losses.consistency(network(augment(real)), real_logit)
+    logistic = losses.discriminator_loss(real_logit, fake_logit)
+    torch.testing.assert_close(fake_logit.flatten().tolist(), expected["fake_pred"], rtol=1e-5, atol=1e-7)
+    close(logistic.detach(), expected["d_logistic"])
+    close(bcr_fake.detach(), expected["bcr_fake_mse"])
+    close(bcr_real.detach(), expected["bcr_real_mse"])
+    total = logistic + BCR * bcr_fake + BCR * bcr_real
+    close(total.detach(), expected["d_total"])
+    total.backward()
+    check_norms(expected["grad_norms"], network, expected["total_grad_norm"])
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_r1_phase(networks, mode):
+    expected, network = SPEC["phases_fp64"][mode]["r1"], fresh(networks, mode)
+    real = golden.images(4, 32).double().requires_grad_(True)
+    r1 = losses.r1_penalty(network(real), real)
+    close(r1.detach(), expected["r1"])
+    term = R1_GAMMA / 2 * r1 * R1_INTERVAL
+    close(term.detach(), expected["r1_term"])
+    term.backward()
+    check_norms(expected["grad_norms"], network, expected["total_grad_norm"])
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_generator_phase(networks, mode):
+    generator, expected = networks[0], SPEC["phases_fp64"][mode]["g"]
+    network = fresh(networks, mode).requires_grad_(False)
+    generator.zero_grad(set_to_none=True)
+    loss = losses.generator_loss(network(images_of(generator, 8)))
+    close(loss.detach(), expected["g_nonsaturating"])
+    loss.backward()
+    assert all(p.grad is None for p in network.parameters())
+    check_norms(expected["grad_norms"], generator, expected["total_grad_norm"])

@@ -1,0 +1,171 @@
+"""The loop on small networks: resume to the bit, torn states, faults, freezing, log, averages and rates."""
+
+import json
+
+import pytest
+import torch
+from support.training import ARCH, Family, Noise, card
+
+from stylenat.core.errors import InputError
+from stylenat.core.seeds import latents
+from stylenat.training import ema, schedule
+from stylenat.training.loop import train
+from stylenat.training.step import Trainer, TrainingError
+
+CPU = torch.device("cpu")
+
+
+def run(folder, stop_at_nimg=None, images=None, family=None, **changes):
+    return train(
+        family=family or Family(),
+        arch=ARCH,
+        card=card(**changes),
+        images=images or Noise(),
+        flips=True,
+        rundir=folder,
+        device=CPU,
+        stop_at_nimg=stop_at_nimg,
+    )
+
+
+def bits(trainer):
+    parts = [trainer.generator, trainer.discriminator, trainer.average]
+    tensors = [value for part in parts for value in part.state_dict().values()]
+    for optimizer in (trainer.g_adam, trainer.d_adam):
+        tensors += [value for state in optimizer.state_dict()["state"].values() for value in state.values()]
+    return tensors
+
+
+def same(first, second):
+    a, b = bits(first), bits(second)
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def log_of(folder):
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    timed = ("seconds", "images_per_second")
+    return [{key: value for key, value in json.loads(line).items() if key not in timed} for line in lines]
+
+
+def test_a_stopped_run_ends_with_the_same_bits(tmp_path):
+    whole = run(tmp_path / "whole")
+    for stop in (12, 20, 36):
+        run(tmp_path / "parts", stop_at_nimg=stop)
+    resumed = run(tmp_path / "parts")
+    assert resumed.nimg == 64
+    assert same(whole, resumed)
+    assert [line["nimg"] for line in log_of(tmp_path / "parts")] == [
+        line["nimg"] for line in log_of(tmp_path / "whole")
+    ]
+
+
+def test_the_test_can_tell_runs_apart(tmp_path):
+    assert not same(run(tmp_path / "a"), run(tmp_path / "b", seed=1))
+
+
+def test_training_moves_every_parameter(tmp_path):
+    fresh, trained = Trainer(Family(), ARCH, card(), CPU), run(tmp_path)
+    for name in ("generator", "discriminator"):
+        before, after = (dict(getattr(trainer, name).named_parameters()) for trainer in (fresh, trained))
+        assert not [key for key in before if torch.equal(before[key], after[key])]
+
+
+def test_a_finished_run_does_nothing_more(tmp_path):
+    first = run(tmp_path)
+    before = (tmp_path / "log.jsonl").read_text()
+    assert same(first, run(tmp_path))
+    assert (tmp_path / "log.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no hash"])
+def test_a_torn_state_is_skipped_for_an_older_one(tmp_path, capsys, damage):
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "x", stop_at_nimg=48)
+    newest = sorted((tmp_path / "x/state").glob("*.pt"))[-1]
+    content = bytearray(newest.read_bytes())
+    if damage == "truncated":
+        newest.write_bytes(content[:-100])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        newest.write_bytes(content)
+    else:
+        newest.with_suffix(".sha256").unlink()
+    assert same(run(tmp_path / "x"), whole)
+    assert f"{newest}: torn or altered" in capsys.readouterr().err
+
+
+def test_only_the_last_states_are_kept(tmp_path):
+    run(tmp_path)
+    assert len(list((tmp_path / "state").glob("*.pt"))) == 2
+    assert len(list((tmp_path / "state").glob("*.sha256"))) == 2
+
+
+def test_lines_after_the_last_state_are_written_again(tmp_path):
+    run(tmp_path, stop_at_nimg=32)
+    before = log_of(tmp_path)
+    with open(tmp_path / "log.jsonl", "a") as file:
+        file.write('{"nimg": 40, "step": 10}\n{"nimg": 4')
+    run(tmp_path, stop_at_nimg=32)
+    assert log_of(tmp_path) == before
+
+
+def test_a_log_line_is_the_mean_since_the_line_before(tmp_path):
+    run(tmp_path / "each", log_nimg=4)
+    run(tmp_path / "pairs", log_nimg=8)
+    each, pairs = log_of(tmp_path / "each"), log_of(tmp_path / "pairs")
+    assert len(each) == 2 * len(pairs) == 16
+    for pair, (first, second) in zip(pairs, zip(each[::2], each[1::2], strict=True), strict=True):
+        assert pair["loss_d"] == pytest.approx((first["loss_d"] + second["loss_d"]) / 2)
+    assert [line["nimg"] for line in each if "r1" in line] == [4, 20, 36, 52]
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step_and_keeps_the_state(tmp_path):
+    with pytest.raises(
+        TrainingError, match=r"loss_d is nan at step 9, 36 images.*last good state is .*000000000032\.pt"
+    ):
+        run(tmp_path, images=Noise(), family=Family(breaks_at_call=9))
+    assert same(run(tmp_path), run(tmp_path / "other"))
+
+
+def test_images_of_another_size_are_refused(tmp_path):
+    with pytest.raises(InputError, match="the images have 16 px, the network makes 8 px"):
+        run(tmp_path, images=Noise(resolution=16))
+
+
+def test_each_phase_freezes_the_other_network():
+    trainer = Trainer(Family(), ARCH, card(), CPU)
+    z, real = latents(0, range(4), 4), torch.randn(4, 3, 8, 8)
+    trainer.d_phase(real, z, range(4))
+    assert all(p.grad is None for p in trainer.generator.parameters())
+    trainer.d_adam.zero_grad(set_to_none=True)
+    trainer.g_phase(z)
+    assert all(p.grad is None for p in trainer.discriminator.parameters())
+    assert all(p.grad is not None for p in trainer.generator.parameters())
+
+
+def test_average():
+    network, average = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    for value, module in ((1.0, network), (0.0, average)):
+        torch.nn.init.constant_(module.weight, value)
+    for step in range(1, 4):
+        ema.update(average, network, 0.9)
+        assert average.weight.item() == pytest.approx(1 - 0.9**step)
+    assert ema.decay_per_step(card(batch_size=4, ema_half_life_nimg=40)) ** 10 == pytest.approx(0.5)
+    constant = card(ema_decay_per_step=0.99, ema_half_life_nimg=None)
+    assert ema.decay_per_step(constant) == 0.99
+
+
+@pytest.mark.parametrize(
+    ("nimg", "unscaled", "left", "lazy"),
+    [(0, True, 1, 4 / 5), (32, True, 1, 4 / 5), (48, True, 0.5, 1), (48, False, 0.5, 0.8)],
+)
+def test_rates(nimg, unscaled, left, lazy):
+    rates = schedule.rates_at(card(unscaled_lr_in_decay=unscaled), nimg)
+    assert rates.generator == pytest.approx(1e-3 * left)
+    assert rates.discriminator == pytest.approx(2e-3 * left * lazy)
+
+
+def test_lazy_regularisation_scales_the_betas():
+    recipe = card()
+    assert schedule.betas(recipe.discriminator, schedule.lazy_factor(recipe)) == (0.0, 0.99 ** (4 / 5))
+    assert schedule.lazy_factor(card(r1_gamma=0)) == 1
