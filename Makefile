@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo test test-long lint format bench clean
+.PHONY: help venv demo example test test-long lint format bench clean
 
 help:
 	@echo "make demo       run the whole workflow in small on this machine and say where the report is"
@@ -26,6 +26,14 @@ venv: $(READY)
 demo: $(READY)
 	snakemake --cores $(CORES) --quiet rules
 	@echo "The report: $(CURDIR)/results/report/report.html"
+
+# The committed example: the demo's records and report, and the README's table rendered from them.
+example: demo
+	rm -rf examples/demo
+	mkdir -p examples/demo
+	cd results && cp -r --parents plan measure judge train/*/history.jsonl $(CURDIR)/examples/demo/
+	rm -f examples/demo/measure/*/*/*.failed.json
+	stylenat report --plan examples/demo/plan/plan.json --results examples/demo --out examples/demo/report --readme README.md
 
 test: $(READY)
 	python -m pytest -m "not long"

@@ -113,7 +113,7 @@ def _judge(args: argparse.Namespace, catalog: Catalog) -> None:
 
 
 def _report(args: argparse.Namespace, catalog: Catalog) -> None:
-    print(_stage("report")(args.plan, args.results, args.out))
+    print(_stage("report")(args.plan, args.results, args.out, args.readme))
 
 
 def _check(args: argparse.Namespace, catalog: Catalog) -> None:
@@ -194,6 +194,7 @@ def _show_stages(commands: Any) -> None:
     _paths(judge, "plan", "results", "out")
     report = _add(commands, "report", _report, "render the report from plan, records and verdicts")
     _paths(report, "plan", "results", "out")
+    report.add_argument("--readme", type=Path, help="also render the verdict table between this file's markers")
     check = _add(commands, "check", _check, "check all cards, and what a run needs that is not there")
     check.add_argument("run_files", nargs="*", type=Path, default=[], help="run configurations, e.g. config/paper.yaml")
     listing = _add(commands, "list", _list, "list the cards")

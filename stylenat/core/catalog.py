@@ -170,7 +170,11 @@ class Run:
                 hint = nearest(pattern, self.catalog.names("claims"))
                 raise InputError(f"{where}: claims: no claim matches '{pattern}'; {hint}")
             chosen |= set(found)
-        return sorted(chosen)
+        return sorted(name for name in chosen if self._belongs(name))
+
+    def _belongs(self, name: str) -> bool:
+        """A claim of the paper always; a check of the harness only where this run measures for it."""
+        return self.catalog.claim(name).about == "paper" or bool(self.jobs_of_claim(name))
 
     def jobs_of_claim(self, name: str) -> list[Job]:
         """The jobs of this run that the claim rests on; empty when the run does not measure it."""

@@ -55,13 +55,14 @@ class ClaimKind(StrEnum):
 
 
 class ClaimCard(Strict):
-    """One claim of the paper, in its words, and how it is judged."""
+    """One claim of the paper, in its words, and how it is judged; or a check of the harness on itself."""
 
     name: Name
     title: Text
     quote: Text
     place: Text
-    versions: Annotated[list[Literal["v1", "v2", "v3", "repository"]], Field(min_length=1)]
+    about: Literal["paper", "harness"] = "paper"  # harness: judged on any numbers of one kind, demo ones included
+    versions: list[Literal["v1", "v2", "v3", "repository"]] = Field(default_factory=list)  # of the paper
     kind: ClaimKind
     subject: Name | None = None  # model
     reference: list[Name] = Field(default_factory=list)  # models compared with
@@ -79,6 +80,8 @@ class ClaimCard(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> "ClaimCard":
+        if (self.about == "paper") != bool(self.versions):
+            raise ValueError("a claim of the paper names its versions, and a check of the harness names none")
         needed = {
             ClaimKind.VALUE: ("subject", "protocol", "expected", "tolerance", "tolerance_reason"),
             ClaimKind.AT_MOST: ("subject", "protocol", "expected"),

@@ -71,7 +71,8 @@ class ReportData:
     protocols: dict[str, cards.ProtocolCard]
     published: dict[str, claim_cards.PublishedCard]
     entries: list[Entry]
-    judged: list[Judged]
+    judged: list[Judged]  # claims of the paper
+    checks: list[Judged]  # checks of the harness on itself
     histories: dict[str, History]
     samples: dict[str, Samples]
 
@@ -89,6 +90,7 @@ class ReportData:
 def load(plan: Plan, results: Path) -> ReportData:
     """Read what a plan names under the folder `results`; only a broken card in the plan raises InputError."""
     claims = _cards(plan, "claims", claim_cards.ClaimCard)
+    judged = [_judged(planned, claims, plan, results) for planned in plan.verdicts]
     return ReportData(
         plan=plan,
         models=_cards(plan, "models", cards.ModelCard),
@@ -98,7 +100,8 @@ def load(plan: Plan, results: Path) -> ReportData:
         protocols=_cards(plan, "protocols", cards.ProtocolCard),
         published=_cards(plan, "published", claim_cards.PublishedCard),
         entries=[_entry(planned, results) for planned in plan.records],
-        judged=[_judged(planned, claims, plan, results) for planned in plan.verdicts],
+        judged=[item for item in judged if item.claim.about == "paper"],
+        checks=[item for item in judged if item.claim.about == "harness"],
         histories={name: read_history(results / path, path) for name, path in sorted(plan.histories.items())},
         samples={name: read_samples(results / path, path) for name, path in sorted(plan.samples.items())},
     )

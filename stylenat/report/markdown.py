@@ -29,6 +29,7 @@ def render(data: ReportData) -> str:
         f"# StyleNAT, claim by claim\n\n{escape(data.plan.run.title)}: run `{data.plan.run.run}`.\n",
         f"> **DEMO RUN.** {escape(banner)}\n" if banner else "",
         f"## Verdicts\n\n{counts(data)}\n\n{verdict_table(data)}",
+        f"## Does the harness hold its own checks?\n\n{_checks(data)}" if data.checks else "",
         f"## Do the printed percentages follow?\n\n{_audit(data)}",
         f"## Published beside measured\n\n{_comparison(data)}",
         f"## Measurements\n\n{_measurements(data)}",
@@ -57,6 +58,15 @@ def _verdict_row(item: view.VerdictView, state: view.State) -> list[str]:
     grade = f" [{item.source.grade}]" if item.source else ""
     words = [claim.title, ", ".join(claim.versions), item.published + grade, number]
     return [*map(escape, words), f"{state.sign} **{state.words}**", escape(item.judged.verdict.reason)]
+
+
+def _checks(data: ReportData) -> str:
+    words = {state.key: state for state in view.states(data)}
+    rows = []
+    for item in view.checks(data):
+        verdict, state = item.judged.verdict, words[item.judged.verdict.status]
+        rows.append([escape(item.judged.claim.title), f"{state.sign} **{state.words}**", escape(verdict.reason)])
+    return table(["Check", "Verdict", "Why"], rows)
 
 
 def _audit(data: ReportData) -> str:

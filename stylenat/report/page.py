@@ -27,6 +27,7 @@ def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
         states=view.states(data),
         arithmetic_note=view.arithmetic_note(data),
         verdicts={state.key: view.verdicts(data, state.key) for state in view.states(data)},
+        checks=view.checks(data),
         audit=_audit(data),
         resolutions=sorted({row.resolution for row in rows}),
         rows=rows,

@@ -13,11 +13,12 @@ from stylenat.report.wording import VERDICTS, filled_in, with_unit
 
 def claims(data: ReportData) -> pd.DataFrame:
     """One row a claim: the paper's words, the published and the measured number, the verdict and why."""
-    return pd.DataFrame([_claim_row(data, judged) for judged in data.judged], columns=list(_CLAIM_COLUMNS))
+    rows = [_claim_row(data, judged) for judged in [*data.judged, *data.checks]]
+    return pd.DataFrame(rows, columns=list(_CLAIM_COLUMNS))
 
 
 _CLAIM_COLUMNS = (
-    "claim", "title", "kind", "versions", "place", "quote", "published", "unit", "published_text", "source",
+    "claim", "title", "about", "kind", "versions", "place", "quote", "published", "unit", "published_text", "source",
     "grade", "measured", "low", "high", "protocol", "protocol_version", "verdict", "why", "rule", "demo",
 )  # fmt: skip
 
@@ -29,6 +30,7 @@ def _claim_row(data: ReportData, judged: Judged) -> dict[str, Any]:
     return {
         "claim": claim.name,
         "title": claim.title,
+        "about": claim.about,
         "kind": str(claim.kind),
         "versions": " ".join(claim.versions),
         "place": claim.place,

@@ -50,6 +50,11 @@ def verdicts(data: ReportData, status: str | None = None) -> list[VerdictView]:
     return [_view(data, judged) for judged in chosen]
 
 
+def checks(data: ReportData) -> list[VerdictView]:
+    """The harness's checks on itself."""
+    return [_view(data, judged) for judged in data.checks]
+
+
 def _view(data: ReportData, judged: Judged) -> VerdictView:
     claim, verdict = judged.claim, judged.verdict
     unit = verdict.unit or claim.unit

@@ -10,17 +10,18 @@ from stylenat.core.plan import read_plan
 from stylenat.report import latex, markdown, page, tables
 from stylenat.report.figures import figures
 from stylenat.report.load import ReportData, load
+from stylenat.report.readme import render_verdict_table, update_readme
 from stylenat.report.style import Drawing
 
 
-def run(plan_path: Path, results: Path, out: Path) -> Path:
-    """Render everything into the folder `out`, and give the page's path.
+def run(plan_path: Path, results: Path, out: Path, readme: Path | None = None) -> Path:
+    """Render everything into the folder `out`, the verdict table also into `readme`, and give the page's path.
 
     The same plan and records give the same bytes. Tables and figures of an earlier rendering that this one does not
     make are removed.
 
     Raises:
-        InputError: the plan or a card in it is broken. A broken record is shown as such.
+        InputError: the plan or a card in it is broken, or `readme` lacks its markers. A broken record is shown as such.
     """
     out = Path(out)
     data = load(read_plan(plan_path), Path(results))
@@ -29,6 +30,8 @@ def run(plan_path: Path, results: Path, out: Path) -> Path:
     _write_tables(out, data)
     write_text(out / "report.md", markdown.render(data))
     write_text(out / "report.html", page.render(data, drawings))
+    if readme is not None:
+        update_readme(Path(readme), render_verdict_table(data))
     return out / "report.html"
 
 

@@ -155,5 +155,5 @@ def test_parts_of_a_count_are_listed(text):
 def test_an_empty_run_still_makes_a_page(complete):
     plan = campaign.data(complete).plan
     empty = plan.model_copy(update={"records": [], "verdicts": [], "histories": {}, "samples": {}, "cards": {}})
-    data = page.ReportData(empty, {}, {}, {}, {}, {}, {}, [], [], {}, {})
+    data = page.ReportData(empty, {}, {}, {}, {}, {}, {}, [], [], [], {}, {})
     assert "This run judges no claim." in Page(page.render(data, figures(data))).words()

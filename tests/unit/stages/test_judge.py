@@ -61,9 +61,9 @@ def verdict_on(claim, results):
     return read_verdict(results / "out.json")
 
 
-def fill(results, claim, value_of):
+def fill(results, claim, value_of, **changes):
     for job in planned(results, claim):
-        write_record(results / job["path"], record(job, value_of(job)))
+        write_record(results / job["path"], record(job, value_of(job)).model_copy(update=changes))
 
 
 @pytest.mark.parametrize("claim", ["parameters-256", "parameters-1024"])
@@ -136,11 +136,22 @@ def test_a_full_run_that_lacks_a_measurement_does_not_point_at_itself(results):
 
 
 def test_every_claim_of_the_demo_gets_a_verdict_with_a_reason(results):
-    for name in CATALOG.names("claims"):
+    planned = [verdict["claim"] for verdict in json.loads((results / "plan.json").read_text())["verdicts"]]
+    assert len(planned) > 20
+    for name in planned:
         found = verdict_on(name, results)
         assert found.reason.endswith("."), name
         assert found.rule
         assert found.status == ("reproduced" if CATALOG.claim(name).kind == "arithmetic" else "not_run")
+
+
+def test_a_check_of_the_harness_is_judged_on_demo_numbers(results):
+    """They are compared with one another only, so that a detector of random weights is no obstacle."""
+    level = {"real-photographs-32": 0.01, "noise-photographs-32": 2.8}
+    fill(results, "check-fid-controls-32", lambda job: level[job["model"]] * (1 + 0.01 * job["seed"]), comparable=False)
+    assert verdict_on("check-fid-controls-32", results).status == "reproduced"
+    fill(results, "check-fid-controls-32", lambda job: -level[job["model"]], comparable=False)
+    assert verdict_on("check-fid-controls-32", results).status == "not_reproduced"
 
 
 def test_an_unknown_claim_names_the_nearest(results):
