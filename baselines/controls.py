@@ -19,7 +19,8 @@ from stylenat.core.strict import Strict, parse
 from stylenat.data.view import open_prepared
 
 NOISE_Z_DIM = 16
-PHASE_STEP = 7919.0  # a prime: pixels of one image walk through the phases without a visible period
+WORD = 0xFFFFFFFF  # 32 bits, held in int64
+MIXER = 0x45D9F3B  # below 2 ** 27, so that no product leaves int64
 
 
 class ControlArch(Strict):
@@ -30,12 +31,20 @@ class ControlArch(Strict):
 
 
 def _uniform(z: torch.Tensor) -> torch.Tensor:
-    """Standard normal numbers to uniform ones in [0, 1), float64."""
+    """Standard normal numbers to uniform ones in [0, 1], float64."""
     return 0.5 * (1 + torch.erf(z.double() / math.sqrt(2)))
 
 
+def _mix(word: torch.Tensor) -> torch.Tensor:
+    """A hash of the low 32 bits: shifts and multiplications, each reversible."""
+    word = word & WORD
+    for _ in range(2):
+        word = ((word >> 16) ^ word) * MIXER & WORD
+    return (word >> 16) ^ word
+
+
 class Noise(torch.nn.Module):
-    """Uniform noise, every pixel a hash of the image's row of z."""
+    """Uniform noise, every pixel a hash of the image's row of z; whole numbers, so the same on every device."""
 
     def __init__(self, resolution: int) -> None:
         super().__init__()
@@ -44,13 +53,14 @@ class Noise(torch.nn.Module):
     def forward(self, z_BZ: torch.Tensor, labels_B: torch.Tensor | None = None) -> torch.Tensor:
         """Latents (B, 16) to images (B, 3, H, W) of independent-looking values in [-1, 1)."""
         side = self.spec.resolution
-        place_P = torch.arange(3 * side * side, device=z_BZ.device, dtype=torch.float64)
-        u_BZ = _uniform(z_BZ)
-        # A few rounds of multiply-and-wrap, each with two of the row's numbers: cheap, exact, free of any state.
-        value_BP = u_BZ[:, :1] + place_P * (u_BZ[:, 1:2] + 1) / PHASE_STEP
-        for column in range(2, NOISE_Z_DIM, 2):
-            value_BP = torch.frac((value_BP + u_BZ[:, column : column + 1]) * (997 + u_BZ[:, column + 1 : column + 2]))
-        return (2 * value_BP - 1).float().view(-1, 3, side, side)
+        bits_BZ = z_BZ.float().contiguous().view(torch.int32).long() & WORD
+        key_B = torch.zeros_like(bits_BZ[:, 0])
+        other_key_B = torch.full_like(key_B, 1)
+        for column_B in bits_BZ.unbind(dim=1):
+            key_B, other_key_B = _mix(key_B + column_B), _mix(other_key_B ^ column_B)
+        place_P = torch.arange(3 * side * side, device=z_BZ.device)
+        hash_BP = _mix(_mix(place_P + key_B[:, None]) + other_key_B[:, None])
+        return ((hash_BP >> 8).float() * 2**-23 - 1).view(-1, 3, side, side)
 
 
 class Real(torch.nn.Module):

@@ -4,6 +4,7 @@ Shape suffixes: x_BHWC maps, q_BNHWC queries (N heads), rpb_NRR relative positio
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,8 @@ from torch import nn
 
 from stylenat.attention.dispatch import neighborhood_attention
 from stylenat.core.errors import InputError
+
+CPU = torch.device("cpu")
 
 
 class Partition(NamedTuple):
@@ -73,7 +76,6 @@ class FullAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.rpb = nn.Parameter(torch.zeros(num_heads, 2 * resolution - 1, 2 * resolution - 1))
         self.proj = nn.Linear(dim, dim)
-        self.register_buffer("relative_position_index", relative_position_index(resolution), persistent=False)
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
         """The attended map, (B, H, W, C)."""
@@ -81,18 +83,20 @@ class FullAttention(nn.Module):
         tokens = height * width
         qkv = self.qkv(x_BHWC).view(batch, tokens, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         q_BNTC, k_BNTC, v_BNTC = qkv
-        bias_NTT = self.rpb.flatten(1)[:, self.relative_position_index]
+        bias_NTT = self.rpb.flatten(1)[:, relative_position_index(self.resolution, x_BHWC.device)]
         logits_BNTT = (q_BNTC * q_BNTC.shape[-1] ** -0.5) @ k_BNTC.transpose(2, 3) + bias_NTT
         out_BNTC = logits_BNTT.softmax(dim=-1) @ v_BNTC
         return self.proj(out_BNTC.transpose(1, 2).reshape(batch, height, width, channels))
 
 
-def relative_position_index(resolution: int) -> torch.Tensor:
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)
+def relative_position_index(resolution: int, device: torch.device = CPU) -> torch.Tensor:
     """Flat bias index of each (query, key) pair of a square map, key - query + side - 1 per axis: (T, T) int64."""
-    place = torch.arange(resolution, device="cpu")
+    place = torch.arange(resolution, device=CPU)
     offset = place[None, :] - place[:, None] + resolution - 1
     table = offset[:, None, :, None] * (2 * resolution - 1) + offset[None, :, None, :]
-    return table.reshape(resolution * resolution, resolution * resolution)
+    return table.reshape(resolution * resolution, resolution * resolution).to(device)
 
 
 def _check_heads(dim: int, num_heads: int) -> None:

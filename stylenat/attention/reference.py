@@ -14,7 +14,9 @@ from functools import lru_cache
 import torch
 
 
+# What is cached outlives the call: made under inference mode, it could not serve a later backward pass.
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)
 def axis_windows(length: int, kernel_size: int, dilation: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Key positions and bias indices of every position of an axis: two int64 tensors (length, kernel_size)."""
     position = torch.arange(length, device="cpu")
@@ -26,6 +28,7 @@ def axis_windows(length: int, kernel_size: int, dilation: int) -> tuple[torch.Te
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def map_windows(
     height: int, width: int, kernel_size: int, dilation: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -94,7 +94,9 @@ def _axis_index(segment: Segment, kernel_size: int) -> tuple[torch.Tensor, torch
     return index, (key >= start) & (key < start + kernel_size)
 
 
+# What is cached outlives the call: made under inference mode, it could not serve a later backward pass.
 @lru_cache(maxsize=128)
+@torch.inference_mode(False)
 def plan(
     height: int, width: int, kernel_size: int, dilation: int, tile: tuple[int, int], device: torch.device
 ) -> tuple[Block, ...]:

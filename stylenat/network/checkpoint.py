@@ -8,6 +8,8 @@ rpb0 and rpb1 where the network now has a list, and split in two what is one tab
 import argparse
 import pickle
 import re
+import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,13 +27,19 @@ from stylenat.network.generator import Generator
 
 # Every class that official files hold besides tensors and plain values, one by one.
 ALLOWED = [argparse.Namespace, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType]
-SCALAR = np._core.multiarray.scalar  # under today's name and the one that older NumPy wrote
-REFUSED = re.compile(r"(?:Unsupported global: GLOBAL|load module|unsupported GLOBAL|class) [`']?([A-Za-z_][\w.]*\.\w+)")
+SCALAR, OLD_SCALAR = np._core.multiarray.scalar, "numpy.core.multiarray.scalar"  # as older NumPy named it
+REFUSED = re.compile(r"[Uu]nsupported (?:global: )?GLOBAL ([\w.]*\w)")
+# What torch's reader lets through of a torn or foreign file's bytes.
+UNREADABLE = (pickle.UnpicklingError, struct.error, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError)
+UNREADABLE += (AttributeError, AssertionError)
 ENTRIES: dict[Part, tuple[str, ...]] = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
 LEGACY_BIAS = re.compile(r"^(.*\.attn\.)rpb([0-9]+)$")
 # Buffers that follow from the architecture; the index is compared with ours before it is dropped.
 RECOMPUTED = re.compile(
-    r"(\.relative_position_index|\._float_tensor|\.kernel|(^|\.)i?dwt\.(ll|lh|hl|hh)|(^|\.)iwt\.(ll|lh|hl|hh))$"
+    r"layers\.0\.blocks\.[01]\.attn\.relative_position_index"
+    r"|layers\.\d+\.upsample\.sin_pos_embed\._float_tensor"
+    r"|to_rgbs\.\d+\.upsample\.kernel|from_rgbs\.\d+\.downsample\.kernel|convs\.\d+\.conv2\.0\.kernel"
+    r"|(from_rgbs\.\d+\.)?(dwt|iwt)\.(ll|lh|hl|hh)"
 )
 SHOWN_KEYS = 5
 
@@ -43,7 +51,8 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
         InputError: the file can't be read without running code, holds no such network, or holds another one.
     """
     content = read_file(path)
-    states = content.get("state_dicts", content) if isinstance(content, dict) else {}
+    states = content if isinstance(content, dict) else {}
+    states = states["state_dicts"] if isinstance(states.get("state_dicts"), dict) else states
     names = ENTRIES[part]
     found = next((states[name] for name in names if isinstance(states.get(name), dict)), None)
     if found is None:
@@ -52,7 +61,10 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
     with torch.device("meta"):
         network: nn.Module = Generator(arch) if part == "generator" else Discriminator(arch)
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    state = {name.removeprefix("module."): value for name, value in found.items()}
+    state = {str(name).removeprefix("module."): value for name, value in found.items()}
+    foreign = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if foreign:
+        raise InputError(f"{path}: the {part} is no state of tensors: {_clause('of another type', foreign)}")
     _check_index(state, path)
     return _accept(_rename_biases(state, expected), expected, path)
 
@@ -60,11 +72,12 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
 def read_file(path: Path) -> Any:
     """Everything in a torch file, with only the allowed classes; anything else raises InputError with its name."""
     try:
-        with torch.serialization.safe_globals([*ALLOWED, SCALAR, (SCALAR, "numpy.core.multiarray.scalar")]):
+        with warnings.catch_warnings(), torch.serialization.safe_globals([*ALLOWED, SCALAR, (SCALAR, OLD_SCALAR)]):
+            warnings.simplefilter("ignore", UserWarning)  # torch's advice to its own users on odd files
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         named = REFUSED.search(str(error))
         if named:
             raise InputError(f"{path}: refused: the file names '{named[1]}', which no such checkpoint needs") from None
@@ -73,7 +86,10 @@ def read_file(path: Path) -> Any:
 
 def _check_index(state: Mapping[str, Any], path: Path) -> None:
     for name, value in state.items():
-        if name.endswith(".relative_position_index") and not torch.equal(value, relative_position_index(BASE_PX)):
+        if not name.endswith(".relative_position_index"):
+            continue
+        ours = relative_position_index(BASE_PX)
+        if value.shape != ours.shape or not (value == ours).all():
             raise InputError(f"{path}: {name} differs from this network's: another layout of the position bias")
 
 
@@ -87,7 +103,8 @@ def _rename_biases(state: Mapping[str, Any], expected: Mapping[str, tuple[int, .
             continue
         target = f"{legacy[1]}rpb.{legacy[2]}"
         first = f"{legacy[1]}rpb.0"
-        if target not in expected and first in renamed:
+        joinable = first in renamed and renamed[first].ndim == 3 and renamed[first].shape[1:] == state[name].shape[1:]
+        if target not in expected and joinable:
             renamed[first] = torch.cat([renamed[first], state[name]])
         else:
             renamed[target] = state[name]
@@ -96,7 +113,7 @@ def _rename_biases(state: Mapping[str, Any], expected: Mapping[str, tuple[int, .
 
 def _accept(state: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, Tensor]:
     """The tensors that the network takes; any key left over, missing or of another shape raises InputError."""
-    kept = {name: value for name, value in state.items() if name in expected or not RECOMPUTED.search(name)}
+    kept = {name: value for name, value in state.items() if name in expected or not RECOMPUTED.fullmatch(name)}
     faults = {
         "unknown": [name for name in kept if name not in expected],
         "missing": [name for name in expected if name not in kept],

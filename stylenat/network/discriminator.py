@@ -4,7 +4,6 @@ Module names are those of the official checkpoints, the old-style spectral norm'
 among them. Shape suffixes: x_BCHW features, band_BDHW Haar bands (12 channels), logit_B1.
 """
 
-import warnings
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -23,9 +22,7 @@ BANDS = 12  # three colours in four bands
 
 def spectral(module: nn.Module) -> nn.Module:
     """A layer under spectral normalisation, one power iteration a training call (arXiv 1802.05957)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # the newer form names and stores its vectors differently
-        return nn.utils.spectral_norm(module)
+    return nn.utils.spectral_norm(module)  # the newer parametrization names and stores its vectors differently
 
 
 class FromRGB(nn.Module):

@@ -5,6 +5,7 @@ row by row), x_BHWC and x_BCHW the same as maps, rgb_BCHW images in ImageNet-nor
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 from stylenat.attention import FullAttention, HydraAttention
 from stylenat.core.interface import GeneratorSpec
 from stylenat.network.config import BASE_PX, Arch, parse_arch, resolution_of
+from stylenat.nn.constants import register_constant
 from stylenat.nn.equalized import EqualLinear
 from stylenat.nn.init import STD, init_transformer
 from stylenat.nn.norms import AdaIN, PixelNorm
@@ -83,13 +85,13 @@ class Upsample(nn.Module):
         self.norm = nn.LayerNorm(in_channels)
         self.reduction = nn.Linear(in_channels, out_channels, bias=False)
         self.alpha = nn.Parameter(torch.zeros(1))
-        self.register_buffer("code_TC", position_code(2 * side, out_channels).flatten(0, 1), persistent=False)
+        register_constant(self, "code_HWC", partial(position_code, 2 * side, out_channels))
 
     def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
         """Tokens (B, T, C) to (B, 4T, C')."""
         x_BCHW = x_BTC.transpose(1, 2).unflatten(2, (self.side, self.side))
         x_BCHW = F.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
-        return self.reduction(self.norm(x_BCHW.flatten(2).transpose(1, 2))) + self.alpha * self.code_TC
+        return self.reduction(self.norm(x_BCHW.flatten(2).transpose(1, 2))) + self.alpha * self.code_HWC.flatten(0, 1)
 
 
 class Level(nn.Module):

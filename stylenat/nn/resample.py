@@ -3,9 +3,13 @@
 Shape suffixes: x_BCHW features, kernel_11KK one filter.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from stylenat.nn.constants import register_constant
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -22,7 +26,7 @@ class _Filter(nn.Module):
 
     def __init__(self, gain: float = 1.0) -> None:
         super().__init__()
-        self.register_buffer("kernel", fir_kernel(gain), persistent=False)
+        register_constant(self, "kernel", partial(fir_kernel, gain))
 
     def _per_channel(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         return self.kernel.to(x_BCHW.dtype).expand(x_BCHW.shape[1], -1, -1, -1)

@@ -15,7 +15,7 @@ SHOWN = ("loss_d", "loss_g", "r1")
 
 
 class Log:
-    """Appends one line each `log_nimg` images; each value is the mean since the line before."""
+    """Appends a line each `log_nimg` images and at the recipe's end; a value is the mean since the line before."""
 
     def __init__(self, path: Path, trainer: Trainer, title: str) -> None:
         self.path, self.trainer = path, trainer
@@ -45,7 +45,8 @@ class Log:
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = (total + value, count + 1)
         self.bar.update(trainer.card.batch_size)
-        if trainer.nimg // trainer.card.log_nimg > self.since_nimg // trainer.card.log_nimg:
+        due = trainer.nimg // trainer.card.log_nimg > self.since_nimg // trainer.card.log_nimg
+        if due or trainer.nimg >= trainer.card.total_nimg:
             self._write_line()
 
     def _write_line(self) -> None:

@@ -77,8 +77,11 @@ class Trainer:
         """The discriminator's lazy step: gamma / 2 * R1 * interval, not clipped."""
         card, network = self.card, self.discriminator.requires_grad_(True)
         real_BCHW = real_BCHW.detach().requires_grad_(True)
-        r1 = losses.r1_penalty(network(real_BCHW), real_BCHW)
-        norm = self._descend(card.r1_gamma / 2 * r1 * card.r1_interval, network, self.d_adam, None)
+        logit_B1 = network(real_BCHW)
+        r1 = losses.r1_penalty(logit_B1, real_BCHW)
+        # R1 does not reach the last bias: a gradient of zero, not none, makes Adam's moments advance for all alike.
+        loss = card.r1_gamma / 2 * r1 * card.r1_interval + 0 * logit_B1.sum()
+        norm = self._descend(loss, network, self.d_adam, None)
         return self._checked({"r1": r1, "grad_norm_r1": norm})
 
     def g_phase(self, z_BZ: torch.Tensor) -> dict[str, float]:
