@@ -17,7 +17,7 @@ help:
 
 $(READY): pyproject.toml
 	rm -f $@
-	$(PYTHON) -m venv --upgrade-deps $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
