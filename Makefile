@@ -24,7 +24,7 @@ $(READY): pyproject.toml
 venv: $(READY)
 
 demo: $(READY)
-	snakemake --cores $(CORES) --quiet rules
+	snakemake --cores $(CORES) --quiet rules host reason
 	@echo "The report: $(CURDIR)/results/report/report.html"
 
 # The committed example: the demo's records and report, and the README's table rendered from them.

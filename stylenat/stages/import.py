@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from stylenat.core.cards import ModelCard
 from stylenat.core.errors import InputError
-from stylenat.core.files import atomic_path, sha256_file
+from stylenat.core.files import sha256_file
 from stylenat.core.registry import load_family
+from stylenat.core.snapshot import write_snapshot
 
 
 def run(model: ModelCard, weights: Path, out: Path) -> None:
@@ -28,5 +27,4 @@ def run(model: ModelCard, weights: Path, out: Path) -> None:
         raise InputError(f"{source}: sha256 is {found}, expected {card.sha256}")
     state = load_family(model.family).import_checkpoint(source, model.arch)
     metadata = {"model": model.name, "source": card.file, "source_sha256": found}
-    with atomic_path(out) as temporary:
-        save_file({key: value.contiguous() for key, value in state.items()}, temporary, metadata=metadata)
+    write_snapshot(state, out, metadata)

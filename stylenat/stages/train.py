@@ -8,9 +8,9 @@ from stylenat.core.device import get_device
 from stylenat.core.errors import InputError
 from stylenat.core.files import atomic_path, sha256_json
 from stylenat.core.registry import load_family
+from stylenat.core.snapshot import write_snapshot
 from stylenat.data.view import open_prepared
 from stylenat.training.loop import LOG_NAME, train
-from stylenat.training.state import write_snapshot
 
 
 def run(
@@ -48,6 +48,6 @@ def run(
         device=where,
     )
     metadata = {"model": model.name, "training": training.name, "nimg": str(trainer.nimg), "recipe_sha256": digest}
-    write_snapshot(trainer.average, snapshot, {**metadata, "seed": str(training.seed)})
+    write_snapshot(trainer.average.state_dict(), snapshot, {**metadata, "seed": str(training.seed)})
     with atomic_path(history) as temporary:
         shutil.copyfile(folder / LOG_NAME, temporary)

@@ -1,11 +1,10 @@
-"""What a stopped training needs to go on, and the snapshot that is used.
+"""What a stopped training needs to go on.
 
 A state is one file `<nimg>.pt` with its SHA-256 beside it, written last: a state without the right hash is torn.
 """
 
 import hashlib
 import io
-import json
 import pickle
 import sys
 import zipfile
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
-from torch import nn
 
 from stylenat.core.errors import InputError
 from stylenat.core.files import atomic_path, sha256_file, write_text
@@ -92,19 +89,3 @@ def _read(path: Path) -> dict[str, Any] | None:
         return torch.load(path, map_location="cpu", weights_only=True)
     except _LOAD_ERRORS:
         return None
-
-
-def write_snapshot(network: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Write a network's state as safetensors, atomically, with what it is."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(_with_metadata(save(state), metadata))
-
-
-def _with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
-    """Put metadata into a safetensors header in sorted order: the library's own order is random, and so is its hash."""
-    size = int.from_bytes(content[:8], "little")
-    header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(content[8 : 8 + size])}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the format aligns tensors to 8 bytes
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]

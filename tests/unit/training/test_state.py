@@ -10,8 +10,9 @@ from safetensors import safe_open
 from support.training import ARCH, Family, Noise, card
 
 from stylenat.core.errors import InputError
+from stylenat.core.snapshot import write_snapshot
 from stylenat.training.loop import train
-from stylenat.training.state import load_state, save_state, write_snapshot
+from stylenat.training.state import load_state, save_state
 from stylenat.training.step import Trainer
 
 
@@ -81,7 +82,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_states_before(trained, full_disk)
         save_state(trainer, folder)
     assert sorted(path.name for path in folder.iterdir()) == before
     with pytest.raises(OSError, match="large"):
-        write_snapshot(trainer.average, folder / "a.safetensors", {})
+        write_snapshot(trainer.average.state_dict(), folder / "a.safetensors", {})
 
 
 def test_every_parameter_takes_part_in_the_r1_step():
@@ -93,7 +94,7 @@ def test_every_parameter_takes_part_in_the_r1_step():
 def test_a_snapshot_holds_the_weights_and_says_what_it_is(trained, tmp_path):
     trainer, _ = trained
     path = tmp_path / "out" / "snapshot.safetensors"
-    write_snapshot(trainer.average, path, {"model": "toy", "nimg": "12"})
+    write_snapshot(trainer.average.state_dict(), path, {"model": "toy", "nimg": "12"})
     with safe_open(path, framework="pt") as file:
         assert file.metadata() == {"model": "toy", "nimg": "12"}
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
@@ -105,7 +106,7 @@ def test_a_snapshot_holds_the_weights_and_says_what_it_is(trained, tmp_path):
 def test_equal_snapshots_are_equal_bytes(tmp_path):
     metadata, files = {name: name for name in "zyxabcdefg"}, [tmp_path / str(number) for number in range(4)]
     for path in files:
-        write_snapshot(fresh().average, path, metadata)
+        write_snapshot(fresh().average.state_dict(), path, metadata)
     assert len({path.read_bytes() for path in files}) == 1
 
 
