@@ -79,7 +79,7 @@ def test_a_stage_has_one_name_in_five_places(stage):
     rule_file = (ROOT / f"workflow/rules/{stage}.smk").read_text()
     assert (ROOT / f"stylenat/stages/{stage}.py").is_file()
     assert f'include: "workflow/rules/{stage}.smk"' in (ROOT / "Snakefile").read_text()
-    assert re.search(rf"\{{STYLENAT\}} --log \{{log\}} {stage} ", rule_file)
+    assert re.search(rf"python -m stylenat --log \{{log\}} {stage} ", rule_file)
     assert f'LOGS / "{stage}/' in rule_file
     assert re.search(rf'"{stage}/', (ROOT / "stylenat/core/paths.py").read_text())
 

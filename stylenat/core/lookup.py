@@ -3,6 +3,8 @@
 Methods take Snakemake's wildcards (any object with the wildcard's name as attribute) and give paths or words.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,16 @@ from stylenat.core.catalog import Job, Run
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_json
 from stylenat.core.plan import make_plan
+
+
+def use_checkout(root: Path) -> None:
+    """Let jobs run the code under `root` with this interpreter's commands, from any working directory.
+
+    An activated conda environment still comes first on PATH.
+    """
+    for name, first in (("PYTHONPATH", root), ("PATH", Path(sys.executable).parent)):
+        rest = os.environ.get(name, "").split(os.pathsep)
+        os.environ[name] = os.pathsep.join([str(first), *(part for part in rest if part not in ("", str(first)))])
 
 
 class Lookup:
@@ -24,6 +36,16 @@ class Lookup:
         self.records = [self.results / record.path for record in self.plan.records]
         self.verdicts = [self.results / verdict.path for verdict in self.plan.verdicts]
         self.gpus = 1 if run.card.device == "cuda" else 0
+
+    def check_results(self) -> None:
+        """Refuse a results folder that can't be written to, before any work."""
+        there = self.results
+        while not there.exists():
+            there = there.absolute().parent
+        if not there.is_dir():
+            raise InputError(f"results folder '{self.results}': {there} is a file, expected a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(f"results folder '{self.results}': {there} can't be written to")
 
     def fetched_images(self, w: Any) -> list[Path]:
         """The raw folder that `fetch` makes for a data set; none when the user brings the folder."""

@@ -16,7 +16,7 @@ rule features_real:
         code=provenance.features_code(),
         device=RUN.card.device,
     shell:
-        "{STYLENAT} --log {log} features --detector {wildcards.detector} --weights {input.weights}"
+        "python -m stylenat --log {log} features --detector {wildcards.detector} --weights {input.weights}"
         " --images {input.images} --device {params.device} --out {output}"
 
 

@@ -13,7 +13,7 @@ rule fetch_images:
     params:
         dataset=RUN.dataset_with_raw,
     shell:
-        "{STYLENAT} --log {log} fetch --dataset {params.dataset} --out {output}"
+        "python -m stylenat --log {log} fetch --dataset {params.dataset} --out {output}"
 
 
 rule fetch_weights:
@@ -27,4 +27,4 @@ rule fetch_weights:
         card=lambda w: RUN.digest("detectors", w.detector),
         weights=RUN.card.weights,
     shell:
-        "{STYLENAT} --log {log} fetch --detector {wildcards.detector} --weights {params.weights} --out {output}"
+        "python -m stylenat --log {log} fetch --detector {wildcards.detector} --weights {params.weights} --out {output}"

@@ -12,4 +12,4 @@ rule import_checkpoint:
         card=lambda w: RUN.digest("models", w.model),
         weights=RUN.card.weights,
     shell:
-        "{STYLENAT} --log {log} import --model {wildcards.model} --weights {params.weights} --out {output}"
+        "python -m stylenat --log {log} import --model {wildcards.model} --weights {params.weights} --out {output}"

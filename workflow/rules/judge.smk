@@ -16,5 +16,5 @@ rule judge:
         code=provenance.claims_code(),
         results=RESULTS,
     shell:
-        "{STYLENAT} --log {log} judge --claim {wildcards.claim} --plan {input.plan} --results {params.results}"
+        "python -m stylenat --log {log} judge --claim {wildcards.claim} --plan {input.plan} --results {params.results}"
         " --out {output}"

@@ -16,5 +16,5 @@ rule measure:
         code=RUN.measure_digest,
         options=RUN.measure_options,
     shell:
-        "{STYLENAT} --log {log} measure --model {wildcards.model} --protocol {wildcards.protocol} {params.options}"
+        "python -m stylenat --log {log} measure --model {wildcards.model} --protocol {wildcards.protocol} {params.options}"
         " --out {output}"

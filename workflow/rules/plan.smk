@@ -13,4 +13,4 @@ rule plan:
         run=json.dumps(config, sort_keys=True),
         cards=sha256_json(RUN.plan.cards),
     shell:
-        "{STYLENAT} --log {log} plan --run {params.run:q} --out {output}"
+        "python -m stylenat --log {log} plan --run {params.run:q} --out {output}"

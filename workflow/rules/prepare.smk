@@ -7,10 +7,10 @@ rule prepare:
         LOGS / "prepare/{dataset}.log",
     benchmark:
         LOGS / "prepare/{dataset}.benchmark.tsv"
+    priority: 20
     conda:
         ENVIRONMENT
     threads: 2
-    priority: 20
     resources:
         mem_mb=4000,
         runtime=240,
@@ -18,4 +18,4 @@ rule prepare:
         card=lambda w: RUN.digest("datasets", w.dataset),
         raw=RUN.raw_folder,
     shell:
-        "{STYLENAT} --log {log} prepare --dataset {wildcards.dataset} --raw {params.raw} --out {output}"
+        "python -m stylenat --log {log} prepare --dataset {wildcards.dataset} --raw {params.raw} --out {output}"

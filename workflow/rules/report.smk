@@ -16,6 +16,15 @@ rule report:
         measurements=report(
             RESULTS / "report/measurements.csv", caption="../report/measurements.rst", category="Tables"
         ),
+        published=RESULTS / "report/published.csv",
+        tables=directory(RESULTS / "report/tables"),
+        figures=report(
+            directory(RESULTS / "report/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/figures.rst",
+            category="Figures",
+            labels={"figure": "{name}"},
+        ),
     log:
         LOGS / "report/report.log",
     conda:
@@ -24,4 +33,4 @@ rule report:
         code=provenance.report_code(),
         results=RESULTS,
     shell:
-        "{STYLENAT} --log {log} report --plan {input.plan} --results {params.results} --out $(dirname {output.page})"
+        "python -m stylenat --log {log} report --plan {input.plan} --results {params.results} --out $(dirname {output.page})"

@@ -17,5 +17,5 @@ rule sample:
         code=RUN.sample_digest,
         device=RUN.card.device,
     shell:
-        "{STYLENAT} --log {log} sample --model {wildcards.model} --weights {input} --seed {wildcards.seed}"
+        "python -m stylenat --log {log} sample --model {wildcards.model} --weights {input} --seed {wildcards.seed}"
         " --count {wildcards.num} --device {params.device} --out {output}"

@@ -7,9 +7,9 @@ rule train:
         history=RESULTS / paths.HISTORY,
     log:
         LOGS / "train/{model}.log",
+    priority: 10
     conda:
         ENVIRONMENT
-    priority: 10
     resources:
         mem_mb=16000,
         runtime=1440,
@@ -19,5 +19,5 @@ rule train:
         rundir=lambda w: RESULTS / f"train/{w.model}/run",
         device=RUN.card.device,
     shell:
-        "{STYLENAT} --log {log} train --model {wildcards.model} --manifest {input.manifest} --rundir {params.rundir}"
+        "python -m stylenat --log {log} train --model {wildcards.model} --manifest {input.manifest} --rundir {params.rundir}"
         " --device {params.device} --history {output.history} --out {output.snapshot}"

@@ -1,0 +1,85 @@
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from stylenat.core.catalog import Catalog, Job, Run
+from stylenat.core.errors import InputError
+from stylenat.core.lookup import Lookup, use_checkout
+from stylenat.core.registry import ROOT
+from stylenat.core.strict import read_yaml
+
+CATALOG = Catalog(ROOT / "config")
+
+
+def lookup(**changes):
+    return Lookup(Run(CATALOG, {**read_yaml(ROOT / "config/config.yaml"), **changes}))
+
+
+def w(**wildcards):
+    return SimpleNamespace(**wildcards)
+
+
+def test_the_demo_s_sets_share_one_raw_folder():
+    run = lookup()
+    folders = {run.raw_folder(w(dataset=name)) for name in ("photographs-32", "photographs-64")}
+    assert len(folders) == 1
+    assert run.fetched_images(w(dataset="photographs-32")) == list(folders)
+    assert run.dataset_with_raw(w(raw=folders.pop().name)).startswith("photographs-")
+    assert run.fetched_images(w(dataset="ffhq-1024")) == []
+    assert str(run.raw_folder(w(dataset="ffhq-1024"))) == "data/ffhq/images1024x1024"
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("stylenat-demo-32", "results/train/stylenat-demo-32/snapshot.safetensors"),
+        ("stylenat-ffhq-256", "results/import/stylenat-ffhq-256/snapshot.safetensors"),
+        ("noise-photographs-64", "results/prepare/photographs-64/manifest.json"),
+    ],
+)
+def test_weights_come_from_where_the_card_says(model, path):
+    assert str(lookup().weights(w(model=model))) == path
+
+
+def test_a_model_without_weights_says_why():
+    with pytest.raises(InputError, match="'stylegan-xl-ffhq-256' has no weights"):
+        lookup().weights(w(model="stylegan-xl-ffhq-256"))
+
+
+def test_a_record_s_path_leads_back_to_its_job():
+    run = lookup()
+    wildcards = w(protocol="fid-demo", model="real-photographs-32", variant="seed2")
+    assert run.job(wildcards) == Job("fid-demo", "real-photographs-32", 2)
+    assert run.features(wildcards)["fake"].name == "seed2-n128.npz"
+    options = run.measure_options(wildcards)
+    assert "--seed 2 --device cpu --real " in options
+    assert options.endswith("--demo")
+    with pytest.raises(InputError, match="not part of run 'demo'"):
+        run.job(w(protocol="fid-demo", model="real-photographs-32", variant="seed9"))
+
+
+def test_a_timing_names_the_machine_and_takes_it_whole():
+    run = lookup(machine="epyc-2")
+    timed = w(protocol="throughput-demo", model="stylenat-ffhq-256", variant="epyc-2-seed0")
+    assert run.job(timed).seed == 0
+    assert run.timed(timed)
+    assert not run.timed(w(protocol="fid-demo"))
+    assert run.features(timed) == {}
+
+
+def test_a_results_folder_that_can_not_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name in ("file", "file/results"):
+        with pytest.raises(InputError, match="is a file, expected a folder"):
+            lookup(results=str(tmp_path / name)).check_results()
+    lookup(results=str(tmp_path / "new/results")).check_results()
+
+
+def test_the_checkout_comes_first_and_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONPATH", f"/elsewhere{os.pathsep}{tmp_path}")
+    monkeypatch.setenv("PATH", "/bin")
+    for _ in range(2):
+        use_checkout(tmp_path)
+    assert os.environ["PYTHONPATH"] == f"{tmp_path}{os.pathsep}/elsewhere"
+    assert os.environ["PATH"].endswith(f"{os.pathsep}/bin")
