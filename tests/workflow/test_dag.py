@@ -1,6 +1,7 @@
 """The whole workflow in small: one run, then what a change, a loss and a failure make of it."""
 
 import json
+import zipfile
 
 import pytest
 from support import tree
@@ -89,6 +90,21 @@ def test_a_changed_card_reruns_what_rests_on_it(done):
         assert tree.planned(done)["measure"] == 1
     finally:
         card.write_text(before)
+
+
+def test_the_papers_matrix_resolves(done):
+    jobs = tree.planned(done, "--configfile", "config/paper.yaml")
+    assert jobs["train"] == jobs["import_checkpoint"] == 2
+    assert jobs["measure"] > 50
+
+
+def test_snakemake_s_own_report_is_made(done):
+    result = tree.snakemake(done, "--report", "own.zip")
+    assert result.returncode == 0, result.stdout + result.stderr
+    with zipfile.ZipFile(done / "own.zip") as archive:
+        names = " ".join(archive.namelist())
+    assert "report.html" in names
+    assert "fid-parameters.svg" in names
 
 
 def test_a_misspelt_key_stops_before_any_work(done):
