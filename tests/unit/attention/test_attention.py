@@ -60,7 +60,7 @@ def naive(q, k, v, kernel_size, dilation, bias, scale):
     channels=st.integers(1, 5),
     backend=st.sampled_from(sorted(BACKENDS)),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_size_equals_the_naive_loop(kernel, dilation, spare, heads, channels, backend):
     height, width = (kernel * dilation + extra for extra in spare)
     rng = torch.Generator().manual_seed(kernel * 100 + dilation * 10 + spare[0])
