@@ -216,10 +216,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run one subcommand; a user's mistake ends in one line on stderr and exit status 1."""
     args = build_parser().parse_args(argv)
-    if args.log is not None:
-        args.log.parent.mkdir(parents=True, exist_ok=True)
-        sys.stderr = _Tee(sys.stderr, open(args.log, "a", encoding="utf-8"))  # noqa: SIM115 (open until exit)
     try:
+        if args.log is not None:
+            args.log.parent.mkdir(parents=True, exist_ok=True)
+            sys.stderr = _Tee(sys.stderr, open(args.log, "a", encoding="utf-8"))  # noqa: SIM115 (open until exit)
         args.run_command(args, Catalog(args.config))
     except InputError as error:
         sys.exit(_fail(str(error)))

@@ -74,3 +74,8 @@ def test_the_log_keeps_the_message(tmp_path):
     log = tmp_path / "logs/a.log"
     result = stylenat("--log", log, "check", "nowhere.yaml")
     assert one_line(result) in log.read_text()
+
+
+def test_a_log_that_can_not_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert str(tmp_path / "file") in one_line(stylenat("--log", tmp_path / "file/a.log", "list"))

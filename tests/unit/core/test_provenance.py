@@ -59,5 +59,5 @@ def test_a_family_outside_the_two_packages_is_refused():
 
 
 def test_versions_and_git_are_always_filled():
-    assert provenance.versions()["torch"] == "2.11.0" or provenance.versions()["torch"].startswith("2.11.0")
+    assert provenance.versions()["torch"].startswith("2.11.0")
     assert set(provenance.git_state()) == {"revision", "dirty"}
