@@ -79,7 +79,7 @@ def _train(args: argparse.Namespace, catalog: Catalog) -> None:
 
 
 def _import(args: argparse.Namespace, catalog: Catalog) -> None:
-    _stage("import")(catalog.model(args.model), args.weights, args.out)
+    _stage("import")(catalog.model(args.model), args.weights, args.out, args.part)
 
 
 def _sample(args: argparse.Namespace, catalog: Catalog) -> None:
@@ -165,6 +165,7 @@ def _make_stages(commands: Any) -> None:
     imported = _add(commands, "import", _import, "turn a published checkpoint into safetensors")
     _words(imported, "model")
     _paths(imported, "weights", "out")
+    imported.add_argument("--part", choices=("generator", "discriminator"), default="generator")
     sample = _add(commands, "sample", _sample, "generate uint8 images from seeds")
     _words(sample, "model")
     _paths(sample, "weights", "out")

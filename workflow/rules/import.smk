@@ -1,6 +1,6 @@
 rule import_checkpoint:
     output:
-        RESULTS / paths.IMPORTED,
+        **{"snapshot": RESULTS / paths.IMPORTED, "card": RESULTS / paths.IMPORTED_CARD},
     log:
         LOGS / "import/{model}.log",
     conda:
@@ -10,6 +10,18 @@ rule import_checkpoint:
         runtime=30,
     params:
         card=lambda w: RUN.digest("models", w.model),
-        weights=RUN.card.weights,
+        source=f"--part generator --weights {RUN.card.weights}",
     shell:
-        "python -m stylenat --log {log} import --model {wildcards.model} --weights {params.weights} --out {output}"
+        "python -m stylenat --log {log} import --model {wildcards.model} {params.source} --out {output.snapshot}"
+
+
+# On demand: no measurement needs a discriminator.
+use rule import_checkpoint as import_discriminator with:
+    output:
+        snapshot=RESULTS / paths.DISCRIMINATOR,
+        card=RESULTS / paths.DISCRIMINATOR_CARD,
+    log:
+        LOGS / "import/{model}/discriminator.log",
+    params:
+        card=lambda w: RUN.digest("models", w.model),
+        source=f"--part discriminator --weights {RUN.card.weights}",

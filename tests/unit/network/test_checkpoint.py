@@ -1,6 +1,5 @@
 """Official layouts, written here with random weights; wrong networks and hostile files refused in one line."""
 
-import argparse
 import os
 import pickle
 import zipfile
@@ -9,18 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from support import official
 
 from stylenat.attention.hydra import relative_position_index
 from stylenat.core.errors import InputError
 from stylenat.network import FAMILY
-from stylenat.network.checkpoint import import_checkpoint, read_file
+from stylenat.network.checkpoint import import_checkpoint
+from stylenat.network.checkpoint_file import read_file
 
-ARCH = {
-    "resolution": 32,
-    "max_channels": 32,
-    "kernel_sizes": [3, 7, 7, 7],
-    "dilations": [[1], [1], [1, 2], [1, 4]],
-}
+ARCH = {**official.ARCH, "max_channels": 32}
 
 
 @pytest.fixture
@@ -29,50 +25,13 @@ def networks():
     return FAMILY.build_generator(ARCH), FAMILY.build_discriminator(ARCH)
 
 
-def official_generator(state, legacy):
-    """The state with what official files hold besides: buffers, and legacy names of the bias tables."""
-    found = {}
-    for name, value in state.items():
-        if legacy and ".attn.rpb." in name:
-            stem, _, index = name.rpartition(".rpb.")
-            if name.startswith("layers.1."):  # one partition here, two tables in the legacy file
-                first, second = value.chunk(2)
-                found |= {f"{stem}.rpb0": first, f"{stem}.rpb1": second}
-            else:
-                found[f"{stem}.rpb{index}"] = value
-        else:
-            found[name] = value
-    for block in range(2):
-        found[f"layers.0.blocks.{block}.attn.relative_position_index"] = relative_position_index(4)
-    found["layers.0.upsample.sin_pos_embed._float_tensor"] = torch.empty(1)
-    found["to_rgbs.0.upsample.kernel"] = torch.ones(4, 4)
-    return found
-
-
-def official_discriminator(state):
-    buffers = {f"{place}{band}": torch.ones(2, 2) for place in ("dwt.", "from_rgbs.1.iwt.") for band in ("ll", "hh")}
-    return {**state, **buffers, "from_rgbs.1.downsample.kernel": torch.ones(4, 4)}
-
-
 def write(path, networks, layout):
-    generator, discriminator = networks
-    wrong = {name: torch.zeros_like(value) for name, value in generator.state_dict().items()}
-    states = {
-        "g": official_generator(wrong, layout == "legacy"),
-        "g_ema": official_generator(generator.state_dict(), layout == "legacy"),
-        "d": official_discriminator(discriminator.state_dict()),
-    }
-    if layout == "legacy":
-        args = argparse.Namespace(size=32, rng_state=torch.zeros(8, dtype=torch.uint8))
-        content = {**states, "g_optim": {"state": {}}, "args": args}
-    else:
-        info = {"fid": np.float64(2.05), "steps": np.int64(3)}
-        content = {"state_dicts": states, "optim_dicts": {}, "args": {"size": 32}, "eval_info": info}
-    torch.save(content, path)
+    generator, discriminator = (network.state_dict() for network in networks)
+    torch.save(official.content(layout, generator, discriminator), path)
     return path
 
 
-@pytest.mark.parametrize("layout", ["legacy", "nested"])
+@pytest.mark.parametrize("layout", official.LAYOUTS)
 def test_both_layouts_give_the_average_s_weights_exactly(tmp_path, networks, layout):
     path = write(tmp_path / "x.pt", networks, layout)
     for part, network in zip(("generator", "discriminator"), networks, strict=True):
@@ -106,6 +65,7 @@ def test_another_network_is_named_in_one_line(tmp_path, networks):
     wider = {**ARCH, "max_channels": 64}
     with pytest.raises(InputError, match=r"x\.pt: holds another network: \d+ of another shape \(.* and \d+ more\)"):
         import_checkpoint(path, wider)
+    torch.save({"g_ema": networks[0].state_dict()}, path)
     larger = {**ARCH, "resolution": 64, "kernel_sizes": [3, 7, 7, 7, 7], "dilations": [*ARCH["dilations"], [1, 8]]}
     with pytest.raises(InputError, match=r"\d+ missing \(layers\.3\.upsample"):
         import_checkpoint(path, larger)
@@ -119,7 +79,7 @@ def test_unknown_keys_are_named(tmp_path, networks):
 
 
 def test_another_layout_of_the_position_bias_is_refused(tmp_path, networks):
-    state = official_generator(networks[0].state_dict(), legacy=False)
+    state = official.generator_entry(networks[0].state_dict(), "nested")
     state["layers.0.blocks.0.attn.relative_position_index"] = relative_position_index(4).T.contiguous()
     torch.save({"g_ema": state}, tmp_path / "x.pt")
     with pytest.raises(InputError, match="another layout of the position bias"):

@@ -10,7 +10,8 @@ import torch
 
 from stylenat.core.errors import InputError
 from stylenat.network import FAMILY
-from stylenat.network.checkpoint import import_checkpoint, read_file
+from stylenat.network.checkpoint import import_checkpoint
+from stylenat.network.checkpoint_file import read_file
 
 ARCH = {
     "resolution": 16,
@@ -40,6 +41,8 @@ def changed(state, changes):
         ({"input.input": 3}, r"no state of tensors: 1 of another type \(input\.input\)"),
         ({1: 2}, r"no state of tensors: 1 of another type \(1\)"),
         ({INDEX: 3}, "no state of tensors"),
+        ({"input.input": torch.zeros(1, 32, 4, 4).to_sparse()}, r"1 of another type \(input\.input\)"),
+        ({"input.input": torch.zeros(1, 32, 4, 4, device="meta")}, r"1 of another type \(input\.input\)"),
         ({INDEX: torch.zeros(3, 3, dtype=torch.int64)}, "another layout of the position bias"),
         ({"layers.0.surplus.kernel": torch.zeros(4, 4)}, r"1 unknown \(layers\.0\.surplus\.kernel\)"),
         ({"layers.1.attn_mask2": torch.zeros(4)}, r"1 unknown \(layers\.1\.attn_mask2\)"),
