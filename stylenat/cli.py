@@ -121,6 +121,12 @@ def _check(args: argparse.Namespace, catalog: Catalog) -> None:
         print(line)
 
 
+def _attention(args: argparse.Namespace, catalog: Catalog) -> None:
+    backends = importlib.import_module("stylenat.attention.backends")
+    for line in backends.listing(args.device):
+        print(line)
+
+
 def _list(args: argparse.Namespace, catalog: Catalog) -> None:
     for kind in [args.kind] if args.kind else KINDS:
         for name in catalog.names(kind):
@@ -198,6 +204,9 @@ def _show_stages(commands: Any) -> None:
     report.add_argument("--readme", type=Path, help="also render the verdict table between this file's markers")
     check = _add(commands, "check", _check, "check all cards, and what a run needs that is not there")
     check.add_argument("run_files", nargs="*", type=Path, default=[], help="run configurations, e.g. config/paper.yaml")
+    attention = _add(commands, "attention", _attention, "show the attention's backends, and why one is unavailable")
+    attention.add_argument("--list", action="store_true", help="list them (what it does anyway)")
+    _device(attention)
     listing = _add(commands, "list", _list, "list the cards")
     listing.add_argument("kind", nargs="?", choices=KINDS)
 

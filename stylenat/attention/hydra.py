@@ -5,23 +5,14 @@ Shape suffixes: x_BHWC maps, q_BNHWC queries (N heads), rpb_NRR relative positio
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from stylenat.attention.dispatch import neighborhood_attention
+from stylenat.attention.dispatch import Partition, hydra_attention
 from stylenat.core.errors import InputError
 
 CPU = torch.device("cpu")
-
-
-class Partition(NamedTuple):
-    """Consecutive heads that share a neighborhood."""
-
-    heads: int
-    kernel_size: int
-    dilation: int
 
 
 def divide_heads(num_heads: int, kernel_sizes: Sequence[int], dilations: Sequence[int]) -> list[Partition]:
@@ -56,14 +47,8 @@ class HydraAttention(nn.Module):
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
         """The attended map, (B, H, W, C)."""
-        qkv = self.qkv(x_BHWC).unflatten(-1, (3, self.num_heads, -1)).permute(3, 0, 4, 1, 2, 5)
-        outputs, first = [], 0
-        for part, rpb_NRR in zip(self.partitions, self.rpb, strict=True):
-            q_BNHWC, k_BNHWC, v_BNHWC = qkv[:, :, first : first + part.heads]
-            sizes = {"kernel_size": part.kernel_size, "dilation": part.dilation}
-            outputs.append(neighborhood_attention(q_BNHWC, k_BNHWC, v_BNHWC, bias=rpb_NRR, **sizes))
-            first += part.heads
-        return self.proj(torch.cat(outputs, dim=1).permute(0, 2, 3, 1, 4).flatten(3))
+        qkv_BHW3NC = self.qkv(x_BHWC).unflatten(-1, (3, self.num_heads, -1))
+        return self.proj(hydra_attention(qkv_BHW3NC, self.partitions, list(self.rpb)).flatten(3))
 
 
 class FullAttention(nn.Module):

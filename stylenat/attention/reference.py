@@ -43,6 +43,11 @@ def map_windows(
     return flat(key_y, key_x, width), flat(bias_y, bias_x, 2 * kernel_size - 1)
 
 
+def unavailable(device: torch.device) -> str | None:
+    """None: it runs everywhere."""
+    return None
+
+
 def attend(
     q_BNHWC: torch.Tensor,
     k_BNHWC: torch.Tensor,
@@ -52,7 +57,9 @@ def attend(
     bias_NRR: torch.Tensor | None,
     scale: float,
 ) -> torch.Tensor:
-    """The attended map (B, N, H, W, C); sizes have been checked by the caller."""
+    """The attended map (B, N, H, W, C); sizes have been checked by the caller. Half precisions compute in float32."""
+    dtype = q_BNHWC.dtype
+    q_BNHWC, k_BNHWC, v_BNHWC = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q_BNHWC, k_BNHWC, v_BNHWC))
     batch, heads, height, width, channels = q_BNHWC.shape
     key_PJ, bias_PJ = map_windows(height, width, kernel_size, dilation, q_BNHWC.device)
 
@@ -63,6 +70,6 @@ def attend(
     logits_BNPJ = (q_BNHWC.flatten(2, 3).unsqueeze(3) * scale @ windows(k_BNHWC).transpose(3, 4)).squeeze(3)
     if bias_NRR is not None:
         bias_NPJ = bias_NRR.flatten(1).index_select(1, bias_PJ.flatten()).view(heads, *bias_PJ.shape)
-        logits_BNPJ = logits_BNPJ + bias_NPJ
+        logits_BNPJ = logits_BNPJ + bias_NPJ.to(logits_BNPJ.dtype)
     out_BNPC = (logits_BNPJ.softmax(dim=-1).unsqueeze(3) @ windows(v_BNHWC)).squeeze(3)
-    return out_BNPC.view(batch, heads, height, width, channels)
+    return out_BNPC.view(batch, heads, height, width, channels).to(dtype)

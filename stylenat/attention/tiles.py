@@ -6,7 +6,7 @@ Neighbouring tiles whose runs lie alike form a segment: first, interior and last
 A pair of segments, one an axis, is a block: all its tiles share one table of bias indices.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -27,6 +27,7 @@ class Segment:
     tiles: int  # tiles, `stride` places apart
     stride: int
     starts: tuple[int, ...]  # where each query's window begins, counted from the tile's first key
+    whole: bool  # whether a tile is its whole residue class
 
     @property
     def phases(self) -> int:
@@ -51,6 +52,11 @@ class Block:
     def keys(self) -> int:
         """Keys of a tile."""
         return self.rows.keys * self.columns.keys
+
+    @property
+    def alone(self) -> bool:
+        """Whether each tile is a whole residue class: no other tile has its keys."""
+        return self.rows.whole and self.columns.whole
 
 
 def axis_segments(length: int, kernel_size: int, dilation: int, tile: int) -> list[Segment]:
@@ -81,7 +87,9 @@ def _class_segments(residue: int, residues: int, count: int, kernel_size: int, t
         ):
             found[-1] = Segment(**{**vars(last), "tiles": last.tiles + 1})
         else:
-            found.append(Segment(residue, residues, query, queries, starts[0], keys, 1, tile, relative))
+            found.append(
+                Segment(residue, residues, query, queries, starts[0], keys, 1, tile, relative, queries == count)
+            )
     return found
 
 
@@ -112,7 +120,7 @@ def plan(
     return tuple(blocks)
 
 
-def view(x: torch.Tensor, block: Block, dilation: int, *, keys: bool) -> torch.Tensor:
+def tile_view(x: torch.Tensor, block: Block, dilation: int, *, keys: bool) -> torch.Tensor:
     """A block's tiles of a map (B, N, H, W, C), no copy: (B, classes y, classes x, tiles y, tiles x, N, y, x, C).
 
     Key tiles of one class overlap where windows do.
@@ -128,15 +136,14 @@ def view(x: torch.Tensor, block: Block, dilation: int, *, keys: bool) -> torch.T
     return x.as_strided(shape, steps, x.storage_offset() + start)
 
 
-def chunks(block: Block, bytes_per_tile: int, budget_bytes: int) -> Iterator[tuple[slice, slice, slice, slice]]:
-    """Pieces of a block's tiles (all of B; some classes y, classes x, tiles y) of about `budget_bytes` each."""
-    row, column = block.rows, block.columns
-    rest = [row.residues, column.residues, row.tiles]
-    sizes, unit = [1, 1, 1], bytes_per_tile * column.tiles
-    for axis in (2, 1, 0):  # whole inner axes first, so that a piece lies together in memory
-        sizes[axis] = max(1, min(rest[axis], budget_bytes // max(unit, 1)))
-        if sizes[axis] < rest[axis]:
+def pieces(counts: Sequence[int], unit_bytes: int, budget_bytes: int) -> Iterator[tuple[slice, ...]]:
+    """Pieces of a view's axes after the batch, of about `budget_bytes` at most: inner axes first, even parts."""
+    sizes, unit = [1] * len(counts), unit_bytes
+    for axis in reversed(range(len(counts))):
+        most = max(1, min(counts[axis], budget_bytes // max(unit, 1)))
+        sizes[axis] = -(-counts[axis] // -(-counts[axis] // most))
+        if sizes[axis] < counts[axis]:
             break
-        unit *= rest[axis]
-    for y, x, t in product(*(range(0, count, size) for count, size in zip(rest, sizes, strict=True))):
-        yield slice(None), slice(y, y + sizes[0]), slice(x, x + sizes[1]), slice(t, t + sizes[2])
+        unit *= counts[axis]
+    for starts in product(*(range(0, count, size) for count, size in zip(counts, sizes, strict=True))):
+        yield slice(None), *(slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
