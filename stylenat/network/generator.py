@@ -14,13 +14,14 @@ from torch import nn
 
 from stylenat.attention import FullAttention, HydraAttention
 from stylenat.core.interface import GeneratorSpec
+from stylenat.network import inference
 from stylenat.network.config import BASE_PX, Arch, parse_arch, resolution_of
 from stylenat.nn.constants import register_constant
 from stylenat.nn.equalized import EqualLinear
 from stylenat.nn.init import STD, init_transformer
 from stylenat.nn.norms import AdaIN, PixelNorm
-from stylenat.nn.position import position_code
-from stylenat.nn.resample import UpsampleFIR
+from stylenat.nn.position import position_axes
+from stylenat.nn.resample import UpsampleFIR, enlarge
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -37,7 +38,7 @@ class ConstantInput(nn.Module):
 
     def forward(self, batch: int) -> torch.Tensor:
         """Tokens (batch, 16, C)."""
-        return self.input.flatten(2).transpose(1, 2).expand(batch, -1, -1)
+        return self.input.flatten(2).transpose(1, 2).repeat(batch, 1, 1).contiguous()
 
 
 class MLP(nn.Module):
@@ -85,13 +86,17 @@ class Upsample(nn.Module):
         self.norm = nn.LayerNorm(in_channels)
         self.reduction = nn.Linear(in_channels, out_channels, bias=False)
         self.alpha = nn.Parameter(torch.zeros(1))
-        register_constant(self, "code_HWC", partial(position_code, 2 * side, out_channels))
+        for axis, name in enumerate(("code_1WC", "code_H1C")):
+            register_constant(self, name, partial(_position_axis, 2 * side, out_channels, axis))
 
     def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
         """Tokens (B, T, C) to (B, 4T, C')."""
-        x_BCHW = x_BTC.transpose(1, 2).unflatten(2, (self.side, self.side))
-        x_BCHW = F.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
-        return self.reduction(self.norm(x_BCHW.flatten(2).transpose(1, 2))) + self.alpha * self.code_HWC.flatten(0, 1)
+        x_BHWC = self.reduction(self.norm(enlarge(x_BTC.unflatten(1, (self.side, self.side)))))
+        return (x_BHWC + self.alpha * self.code_1WC + self.alpha * self.code_H1C).flatten(1, 2)
+
+
+def _position_axis(side: int, channels: int, axis: int) -> torch.Tensor:
+    return position_axes(side, channels)[axis]
 
 
 class Level(nn.Module):
@@ -103,11 +108,13 @@ class Level(nn.Module):
         side, last = resolution_of(level), level == arch.levels - 1
         self.upsample = None if last else Upsample(arch.channels(side), arch.channels(2 * side), side)
 
-    def forward(self, x_BTC: torch.Tensor, w_BW: torch.Tensor) -> torch.Tensor:
-        """Tokens in, tokens of the next level out."""
+    def forward(self, x_BTC: torch.Tensor, w_BW: torch.Tensor, path: inference.Path | None = None) -> torch.Tensor:
+        """Tokens in, tokens of the next level out; a path has its own way for blocks and upsampler."""
         for block in self.blocks:
-            x_BTC = block(x_BTC, w_BW)
-        return x_BTC if self.upsample is None else self.upsample(x_BTC)
+            x_BTC = block(x_BTC, w_BW) if path is None else path.block(block, x_BTC, w_BW)
+        if self.upsample is None:
+            return x_BTC
+        return self.upsample(x_BTC) if path is None else path.upsample(self.upsample, x_BTC)
 
 
 class ToRGB(nn.Module):
@@ -122,10 +129,13 @@ class ToRGB(nn.Module):
     def forward(self, x_BTC: torch.Tensor, skip_BCHW: torch.Tensor | None) -> torch.Tensor:
         """Tokens (B, H * W, C) and the image so far to an image (B, 3, H, W)."""
         side = round(x_BTC.shape[1] ** 0.5)
-        rgb_BCHW = self.conv(x_BTC.transpose(1, 2).unflatten(2, (side, side))) + self.bias
-        if skip_BCHW is None:
-            return rgb_BCHW
-        return rgb_BCHW + (skip_BCHW if self.upsample is None else self.upsample(skip_BCHW))
+        with torch.autocast(x_BTC.device.type, enabled=False):  # images are summed at full precision
+            weight_B3C = self.conv.weight.flatten(1).expand(len(x_BTC), -1, -1)
+            rgb_BCHW = torch.bmm(weight_B3C, x_BTC.to(weight_B3C.dtype).transpose(1, 2)).unflatten(2, (side, side))
+            rgb_BCHW = rgb_BCHW + (self.conv.bias.view(1, -1, 1, 1) + self.bias)
+            if skip_BCHW is None:
+                return rgb_BCHW
+            return rgb_BCHW + (skip_BCHW if self.upsample is None else self.upsample(skip_BCHW))
 
 
 class Generator(nn.Module):
@@ -153,7 +163,8 @@ class Generator(nn.Module):
         """Latents (B, Z) to images (B, 3, H, W), float32, ImageNet-normalised; labels are ignored."""
         w_BW = self.style(z_BZ)
         x_BTC, rgb_BCHW = self.input(len(z_BZ)), None
+        path = inference.path_for(z_BZ)
         for level, to_rgb in zip(self.layers, self.to_rgbs, strict=True):
-            x_BTC = level(x_BTC, w_BW)
+            x_BTC = level(x_BTC, w_BW, path)
             rgb_BCHW = to_rgb(x_BTC, rgb_BCHW)
         return rgb_BCHW.float()

@@ -30,7 +30,8 @@ class EqualLinear(nn.Module):
 
     def forward(self, x_BC: torch.Tensor) -> torch.Tensor:
         """(B, in_dim) to (B, out_dim); the bias comes before the activation."""
-        out_BC = F.linear(x_BC, self.weight * self.weight_gain, self.bias * self.bias_gain)
+        # The gain on the rows, which are few, not on the weight.
+        out_BC = F.linear(x_BC * self.weight_gain, self.weight, self.bias * self.bias_gain)
         return scaled_leaky_relu(out_BC) if self.activate else out_BC
 
 

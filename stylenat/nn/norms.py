@@ -35,8 +35,16 @@ class AdaIN(nn.Module):
     def forward(self, x_BTC: torch.Tensor, w_BW: torch.Tensor) -> torch.Tensor:
         """(B, T, C) and styles (B, W) to (B, T, C)."""
         variance_B1C, mean_B1C = torch.var_mean(x_BTC, dim=1, correction=0, keepdim=True)
-        scale_B1C, shift_B1C = self.style(w_BW).unsqueeze(1).chunk(2, dim=2)
-        return (x_BTC - mean_B1C) * (scale_B1C * torch.rsqrt(variance_B1C + INSTANCE_EPS)) + shift_B1C
+        gamma_B1C, beta_B1C = self.style(w_BW).unsqueeze(1).chunk(2, dim=2)
+        return torch.addcmul(beta_B1C, x_BTC - mean_B1C, gamma_B1C * torch.rsqrt(variance_B1C + INSTANCE_EPS))
+
+    def affine(
+        self, w_BW: torch.Tensor, variance_B1C: torch.Tensor, mean_B1C: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The whole as a scale and a shift of raw tokens, each (B, 1, C), from the styles and the tokens' moments."""
+        gamma_B1C, beta_B1C = self.style(w_BW).unsqueeze(1).chunk(2, dim=2)
+        scale_B1C = gamma_B1C * torch.rsqrt(variance_B1C + INSTANCE_EPS)
+        return scale_B1C, beta_B1C - mean_B1C * scale_B1C
 
 
 def append_minibatch_stddev(x_BCHW: torch.Tensor, group_size: int = 4) -> torch.Tensor:

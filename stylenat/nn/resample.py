@@ -14,6 +14,12 @@ from stylenat.nn.constants import register_constant
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
+def enlarge(x_BHWC: torch.Tensor) -> torch.Tensor:
+    """A map (B, H, W, C) at twice the size, bilinearly; channels stay innermost in memory."""
+    x_BCHW = F.interpolate(x_BHWC.permute(0, 3, 1, 2), scale_factor=2, mode="bilinear", align_corners=False)
+    return x_BCHW.permute(0, 2, 3, 1)
+
+
 def fir_kernel(gain: float = 1.0) -> torch.Tensor:
     """The outer product of the taps, of sum `gain`: (1, 1, 4, 4)."""
     taps = torch.tensor(TAPS, device="cpu")

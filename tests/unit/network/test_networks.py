@@ -83,7 +83,8 @@ def compare(generator, arrays):
     image = generator(golden.latents(2, 512))
     expected = torch.tensor(arrays["image"])
     assert image.shape == expected.shape
-    assert (image - expected).abs().max() < 1e-5 * expected.abs().max()
+    # Both are float32; compared with float64, each is about 1e-5 off on these weights.
+    assert (image - expected).abs().max() < 5e-5 * expected.abs().max()
     torch.testing.assert_close(image.flatten(1).std(dim=1), torch.tensor(arrays["std"]), rtol=1e-4, atol=0)
 
 

@@ -10,7 +10,7 @@ from stylenat.core.errors import InputError
 from stylenat.nn.equalized import BiasedLeakyReLU, EqualLinear
 from stylenat.nn.init import init_transformer
 from stylenat.nn.norms import AdaIN, PixelNorm, append_minibatch_stddev
-from stylenat.nn.position import position_code
+from stylenat.nn.position import position_axes
 from stylenat.nn.resample import BlurFIR, DownsampleFIR, UpsampleFIR, fir_kernel
 from stylenat.nn.wavelet import haar, inverse_haar
 
@@ -100,14 +100,14 @@ def test_minibatch_stddev_refuses_a_broken_group():
 
 
 def test_position_code_is_one_based_and_x_comes_first():
-    code = position_code(4, 16)
+    code = sum(position_axes(4, 16))
     assert code.shape == (4, 4, 16)
     assert code[2, 0, 0] == pytest.approx(math.sin(1))
     assert code[2, 0, 8] == pytest.approx(math.sin(3))
     assert code[0, 3, 4] == pytest.approx(math.cos(4))
     assert code[0, 3, 3] == pytest.approx(math.sin(4 / 10000))
     with pytest.raises(InputError, match="multiple of 4"):
-        position_code(4, 6)
+        position_axes(4, 6)
 
 
 def test_init_leaves_equalised_layers_alone():
