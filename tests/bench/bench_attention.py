@@ -1,72 +1,124 @@
-"""Tiled attention against the plain definition, level by level of FFHQ-256: both sides in turn, in one process.
+"""Neighborhood attention of every backend that runs here, level by level of FFHQ-256 or 1024, sides in turn.
 
-Run as a script: prints median milliseconds of each side and their ratio, with the spread of the ratio over rounds.
+Prints median milliseconds of each side, its time over that of `tiled` with the spread of that ratio over the rounds;
+then the geometric mean over the levels. Peak memory is that of a pass beyond its inputs. natten 0.17.5's own operators
+take part where `build_natten.sh` has built them: `tuned`, with optimisation and OpenMP, is the one to compare with;
+`stock`, as its own build leaves it, is for the record.
 """
 
 import argparse
-import statistics
-import time
+import math
+import os
+import subprocess
+import sys
+from functools import partial
 
 import torch
+from harness import heading, parser, peak_extra_bytes, seconds_in_turn, summary, write_record
+from levels import inputs, run
 
-from stylenat.attention import neighborhood_attention
+from stylenat.attention import BACKENDS
 from stylenat.core.catalog import Catalog
-from stylenat.core.device import describe
 from stylenat.core.registry import ROOT
 from stylenat.network.config import parse_arch, resolution_of
 
-SIDES = ("reference", "tiled")
+OURS = "tiled"
+# The definition keeps all windows' keys and values; flex's backward does not exist on a CPU, natten's new one neither.
+LARGEST_PX = {"reference": 256, "flex": 64}
+ROUNDS = {16: 21, 32: 21, 64: 11, 128: 7, 256: 5, 512: 3, 1024: 3}
 
 
-def inputs(arch, level):
-    """Queries, keys and values of a level at batch 1, as views of one projection, and the bias of each partition."""
-    side, heads = resolution_of(level), arch.heads(level)
-    channels = arch.channels(side) // heads
-    qkv = torch.randn(1, side, side, 3, heads, channels, requires_grad=True)
-    kernels, dilations = arch.kernels(level), arch.dilations[level]
-    share = heads // len(dilations)
-    biases = [torch.randn(share, 2 * k - 1, 2 * k - 1, requires_grad=True) for k in kernels]
-    return qkv, biases, kernels, dilations
+def sides_for(names, side, backward):
+    """Those of the backends that can do the pass at this size."""
+    return [
+        name
+        for name in names
+        if side <= LARGEST_PX.get(name, side)
+        and not (backward and name == "flex")
+        and BACKENDS[name].unavailable(torch.device("cpu")) is None
+    ]
 
 
-def run(backend, qkv, biases, kernels, dilations, backward):
-    """One level's attention by one side, in seconds."""
-    start = time.perf_counter()
-    with torch.set_grad_enabled(backward):
-        parts, first = qkv.permute(3, 0, 4, 1, 2, 5), 0
-        for bias, kernel, dilation in zip(biases, kernels, dilations, strict=True):
-            q, k, v = parts[:, :, first : first + len(bias)]
-            sizes = {"kernel_size": kernel, "dilation": dilation, "bias": bias, "backend": backend}
-            out = neighborhood_attention(q, k, v, **sizes)
-            if backward:
-                out.sum().backward(retain_graph=True)
-            first += len(bias)
-    return time.perf_counter() - start
+def peak(backend, px, backward, model):
+    """Peak bytes beyond the inputs, seen by a process of its own."""
+    command = [sys.executable, __file__, "--model", model, "--peak", backend, str(px), str(int(backward))]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measure(args, arch):
+    """All levels and both passes, as a list for the record; printed on the way."""
+    rows = []
+    print(
+        f"{'px':>4} {'pass':<7} {'side':<10} {'median ms':>10} {'least ms':>9} {'over tiled':>10}  spread       peak MB"
+    )
+    for level in range(2, arch.levels):
+        side = resolution_of(level)
+        if not args.min_px <= side <= args.max_px:
+            continue
+        given = inputs(arch, level)
+        for backward in (False, True):
+            names = sides_for(args.sides, side, backward)
+            found = seconds_in_turn({n: partial(run, n, backward, *given) for n in names}, args.rounds or ROUNDS[side])
+            for name, row in summary(found, OURS).items():
+                row |= {"px": side, "pass": "fwd+bwd" if backward else "fwd", "side": name}
+                row["peak_extra_bytes"] = peak(name, side, backward, args.model) if args.memory else None
+                rows.append(row)
+                low, high = row["over_ours_spread"]
+                memory = f"{row['peak_extra_bytes'] / 1e6:8.0f}" if args.memory else ""
+                print(f"{side:>4} {row['pass']:<7} {name:<10} {row['median_ms']:>10.1f} {row['least_ms']:>9.1f}"
+                      f" {row['over_ours']:>10.2f}  {low:5.1f} to {high:5.1f} {memory}", flush=True)  # fmt: skip
+    return rows
+
+
+def means(rows, from_px):
+    """Geometric means over the levels, and the least, of each side's time over ours."""
+    print(f"# from {from_px} px on: geometric mean and least of the time over tiled")
+    found = {}
+    for kind in ("fwd", "fwd+bwd"):
+        for name in dict.fromkeys(row["side"] for row in rows):
+            ratios = [r["over_ours"] for r in rows if (r["side"], r["pass"]) == (name, kind) and r["px"] >= from_px]
+            if ratios and name != OURS:
+                mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+                found[f"{name} {kind}"] = {"geometric_mean": mean, "least": min(ratios), "levels": len(ratios)}
+                print(f"# {name:<10} {kind:<7} {mean:6.2f} {min(ratios):6.2f} ({len(ratios)} levels)")
+    return found
+
+
+def with_natten(kind):
+    """Start again with a build of natten in reach; its modules can't be exchanged in a running process."""
+    folder = ROOT / "build" / f"natten-{kind}"
+    if not (folder / ".ready").exists():
+        print(f"# natten 0.17.5 ({kind}) is not built; tests/bench/build_natten.sh does", file=sys.stderr)
+        return
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    os.execv(sys.executable, [sys.executable, *sys.argv, "--natten", "given"])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--max-px", type=int, default=64, help="largest level; the definition needs GBs above 64")
-    parser.add_argument("--rounds", type=int, default=5)
-    args = parser.parse_args()
-    arch = parse_arch(Catalog(ROOT / "config").model("stylenat-ffhq-256").arch)
-    device = describe(torch.device("cpu"))
-    print(f"# {device['name']}, {device['torch_threads']} threads, torch {torch.__version__}, batch 1, float32")
-    print(f"{'px':>4} {'pass':<8} {'reference ms':>13} {'tiled ms':>9} {'ratio':>6}  spread over rounds")
-    for level in range(2, arch.levels):
-        if resolution_of(level) > args.max_px:
-            break
-        given = inputs(arch, level)
-        for backward in (False, True):
-            for side in SIDES:
-                run(side, *given, backward)
-            rounds = [[run(side, *given, backward) for side in SIDES] for _ in range(args.rounds)]
-            reference, tiled = (statistics.median(column) for column in zip(*rounds, strict=True))
-            ratios = sorted(a / b for a, b in rounds)
-            name = "fwd+bwd" if backward else "fwd"
-            spread = f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
-            print(f"{resolution_of(level):>4} {name:<8} {reference * 1e3:>13.1f} {tiled * 1e3:>9.1f}"
-                  f" {reference / tiled:>6.1f}  {spread}", flush=True)  # fmt: skip
+    arguments = parser(__doc__)
+    arguments.add_argument("--model", default="stylenat-ffhq-256")
+    arguments.add_argument("--min-px", type=int, default=16)
+    arguments.add_argument("--max-px", type=int, default=1024)
+    arguments.add_argument("--rounds", type=int, help="default: fewer for larger maps")
+    arguments.add_argument("--sides", nargs="+", default=["reference", "natten", "flex", OURS], choices=BACKENDS)
+    arguments.add_argument("--natten", default="tuned", choices=("tuned", "stock", "given"))
+    arguments.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True)
+    arguments.add_argument("--name", default="attention-256")
+    arguments.add_argument("--peak", nargs=3, metavar=("SIDE", "PX", "BACKWARD"), help="print bytes and end")
+    args = arguments.parse_args()
+    arch = parse_arch(Catalog(ROOT / "config").model(args.model).arch)
+    if args.peak:
+        name, side, backward = args.peak
+        given = inputs(arch, int(side).bit_length() - 3)
+        run(name, False, *inputs(arch, 1))  # what a first call brings along is not the pass's
+        print(peak_extra_bytes(lambda: run(name, backward == "1", *given)))
+        return
+    if args.natten != "given" and "natten" in args.sides:
+        with_natten(args.natten)
+    device = torch.device("cpu")
+    print(heading(device) + f", {args.model}, batch 1, float32")
+    rows = measure(args, arch)
+    write_record(args.out, args.name, device, {"rows": rows, "from 32 px": means(rows, 32)})
 
 
 if __name__ == "__main__":

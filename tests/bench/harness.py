@@ -1,0 +1,100 @@
+"""What the benchmarks share: sides run in turn in one process, ratios with their spread, records of what was seen."""
+
+import argparse
+import datetime
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from stylenat.core import provenance
+from stylenat.core.device import describe
+from stylenat.core.registry import ROOT
+
+Sides = Mapping[str, Callable[[], object]]
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """Arguments that every benchmark has."""
+    made = argparse.ArgumentParser(description=doc.splitlines()[0])
+    made.add_argument("--out", type=Path, default=ROOT / "build/bench", help="folder of the record")
+    return made
+
+
+def seconds_in_turn(sides: Sides, rounds: int, device: torch.device | None = None) -> dict[str, list[float]]:
+    """Seconds of each side, round by round; each runs once before, untimed."""
+    for run in sides.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, run in sides.items():
+            _synchronize(device)
+            start = time.perf_counter()
+            run()
+            _synchronize(device)
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _synchronize(device: torch.device | None) -> None:
+    if device is not None and device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def summary(seconds: Mapping[str, Sequence[float]], ours: str) -> dict[str, dict[str, object]]:
+    """Median and least milliseconds of each side, and its time over ours: of the medians, and least to greatest."""
+    found = {}
+    for name, column in seconds.items():
+        ratios = sorted(a / b for a, b in zip(column, seconds[ours], strict=True))
+        found[name] = {
+            "median_ms": statistics.median(column) * 1e3,
+            "least_ms": min(column) * 1e3,
+            "over_ours": statistics.median(column) / statistics.median(seconds[ours]),
+            "over_ours_spread": [ratios[0], ratios[-1]],
+            "rounds_ms": [1e3 * value for value in column],
+        }
+    return found
+
+
+def write_record(folder: Path, name: str, device: torch.device, results: object) -> Path:
+    """One JSON file: the results with device, versions, code revision and command."""
+    record = {
+        "benchmark": name,
+        "device": describe(device),
+        "torch": torch.__version__,
+        "python": sys.version.split()[0],
+        "git": provenance.git_state(),
+        "date": datetime.date.today().isoformat(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "results": results,
+    }
+    path = folder / f"{name}-{device.type}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"# record: {path}", file=sys.stderr)
+    return path
+
+
+def heading(device: torch.device) -> str:
+    """One line that says what machine this is."""
+    found = describe(device)
+    threads = f", {found['torch_threads']} threads" if "torch_threads" in found else ""
+    return f"# {found['name']}{threads}, torch {torch.__version__}"
+
+
+def peak_extra_bytes(run: Callable[[], object]) -> int:
+    """How far the process's memory rises above what it held before, during one run; Linux alone tells."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = memory_bytes("VmRSS")
+    run()
+    return memory_bytes("VmHWM") - before
+
+
+def memory_bytes(key: str) -> int:
+    """A line of the process's memory as Linux keeps it: VmRSS for now, VmHWM for the peak."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))
