@@ -19,8 +19,8 @@ from torch import Tensor
 
 from stylenat.attention.tiles import Block, pieces, plan, tile_view
 
-FORWARD_TILE = (4, 8)
-PIECE_BYTES = 8 << 20  # of a piece's tiles and scores
+PIECE_BYTES = 8 << 20  # of a piece's tiles and scores; what is larger is not kept for the next call
+PACKED_BYTES = 16 << 20  # of keys and values laid out head by head, whose tiles are gathered in longer runs
 LOG2E = math.log2(math.e)
 
 
@@ -48,7 +48,15 @@ class _Scratch(threading.local):
     def gather(self, name: str, tiles: Tensor) -> Tensor:
         """A copy of tiles (B, classes y, classes x, tiles y, tiles x, N, y, x, C) as (P, y * x, C)."""
         rows, columns, channels = tiles.shape[6:]
-        return self.take(name, tiles.shape, tiles).copy_(tiles).view(-1, rows * columns, channels)
+        return self.pack(name, tiles).view(-1, rows * columns, channels)
+
+    def pack(self, name: str, x: Tensor) -> Tensor:
+        """A contiguous copy."""
+        return self.take(name, x.shape, x).copy_(x)
+
+    def shrink(self) -> None:
+        """Give large memory back."""
+        self.held = {key: x for key, x in self.held.items() if x.numel() * x.element_size() <= PIECE_BYTES}
 
 
 _scratch = _Scratch()
@@ -69,12 +77,32 @@ def forward(
     table = _bias_table(bias_NRR, kernel_size, q_BNHWC)
     lse_BNHWC = None if lse_BNHW is None else lse_BNHW.unsqueeze(-1)
     height, width = q_BNHWC.shape[2:4]
-    for block in plan(height, width, kernel_size, dilation, FORWARD_TILE, q_BNHWC.device):
-        mask_NQK = _mask(table, block)
-        sources = [tile_view(x, block, dilation, keys=x is not q_BNHWC) for x in (q_BNHWC, k_BNHWC, v_BNHWC)]
-        targets = [tile_view(x, block, dilation, keys=False) for x in (out_BNHWC, lse_BNHWC) if x is not None]
-        for piece in _pieces(q_BNHWC, block, maps=4):
-            _forward_piece([x[piece] for x in sources], [x[piece] for x in targets], mask_NQK, scale)
+    blocks = plan(height, width, kernel_size, dilation, _tile(height, dilation), q_BNHWC.device)
+    alone = all(block.alone for block in blocks)
+    for part in _head_groups(q_BNHWC, alone):
+        q, k, v = (x[:, part] for x in (q_BNHWC, k_BNHWC, v_BNHWC))
+        sources = q, k if alone else _scratch.pack("keys", k), v if alone else _scratch.pack("values", v)
+        outputs = [x[:, part] for x in (out_BNHWC, lse_BNHWC) if x is not None]
+        for block in blocks:
+            mask_NQK = _mask(table[part], block)
+            tiles = [tile_view(x, block, dilation, keys=x is not q) for x in sources]
+            targets = [tile_view(x, block, dilation, keys=False) for x in outputs]
+            for piece in _pieces(q, block, maps=4):
+                _forward_piece([x[piece] for x in tiles], [x[piece] for x in targets], mask_NQK, scale)
+    _scratch.shrink()
+
+
+def _tile(height: int, dilation: int) -> tuple[int, int]:
+    """Rows and columns: a class of 8 rows is best not cut; then low tiles waste less, and high ones share more keys."""
+    return (4, 8) if 8 * dilation < height <= 32 * dilation else (8, 8)
+
+
+def _head_groups(q_BNHWC: Tensor, alone: bool) -> list[slice]:
+    """Heads to work on at a time: where tiles share keys, so many that packed keys and values are little memory."""
+    batch, heads, height, width, channels = q_BNHWC.shape
+    unit = 2 * batch * height * width * channels * max(q_BNHWC.element_size(), 4)
+    size = heads if alone else max(1, min(heads, PACKED_BYTES // unit))
+    return [slice(first, first + size) for first in range(0, heads, size)]
 
 
 def _forward_piece(sources: Sequence[Tensor], targets: Sequence[Tensor], mask_NQK: Tensor, scale: float) -> None:
@@ -101,15 +129,15 @@ def _pieces(q_BNHWC: Tensor, block: Block, maps: int) -> Iterator[tuple[slice, .
 
 
 def _bias_table(bias_NRR: Tensor | None, kernel_size: int, like: Tensor) -> Tensor:
-    """Bias by flat index in units of log2 (N or 1, R * R + 1); the last one, a key outside the window, is -inf."""
+    """Bias by flat index in units of log2 (N, R * R + 1); the last one, a key outside the window, is -inf."""
     if bias_NRR is None:
-        bias_NRR = torch.zeros(1, 2 * kernel_size - 1, 2 * kernel_size - 1, device=like.device)
+        bias_NRR = torch.zeros(like.shape[1], 2 * kernel_size - 1, 2 * kernel_size - 1, device=like.device)
     inside = bias_NRR.flatten(1).to(torch.promote_types(like.dtype, torch.float32)) * LOG2E
     return torch.cat([inside, inside.new_full((len(inside), 1), -math.inf)], dim=1)
 
 
 def _mask(table: Tensor, block: Block) -> Tensor:
-    """What is added to the logits of a block's tiles: (N or 1, Q, K)."""
+    """What is added to the logits of a block's tiles: (N, Q, K)."""
     return table.index_select(1, block.index.flatten()).unflatten(1, block.index.shape)
 
 
@@ -141,13 +169,15 @@ def backward(
     table = _bias_table(bias_NRR, kernel_size, q_BNHWC)
     grad_table = torch.zeros_like(table)
     height, width = q_BNHWC.shape[2:4]
-    blocks = plan(height, width, kernel_size, dilation, _backward_tile(height, dilation), q_BNHWC.device)
+    blocks = plan(height, width, kernel_size, dilation, _tile(height, dilation), q_BNHWC.device)
     alone = all(block.alone for block in blocks)
+    targets = grad_k_BNHWC, grad_v_BNHWC
+    sums = targets
     if not alone:
-        grad_k_BNHWC.zero_()
-        grad_v_BNHWC.zero_()
+        exact = grad_k_BNHWC.dtype == torch.promote_types(grad_k_BNHWC.dtype, torch.float32)
+        sums = [x.zero_() if exact else torch.zeros_like(x, dtype=torch.float32) for x in targets]
     by_query = q_BNHWC, grad_out_BNHWC, out_BNHWC, lse_BNHW.unsqueeze(-1), grad_q_BNHWC
-    by_key = k_BNHWC, v_BNHWC, grad_k_BNHWC, grad_v_BNHWC
+    by_key = k_BNHWC, v_BNHWC, *sums
     for block in blocks:
         mask_NQK = _mask(table, block)
         grad_NQK = torch.zeros_like(mask_NQK)
@@ -157,13 +187,11 @@ def backward(
             tiles = [x[piece] for x in queries], [x[piece] for x in keys]
             _backward_piece(*tiles, block, mask_NQK, grad_NQK, scale, alone)
         grad_table.index_add_(1, block.index.flatten(), grad_NQK.flatten(1))
+    for target, total in zip(targets, sums, strict=True):
+        if target is not total:
+            target.copy_(total)
     if grad_bias_NRR is not None:
         grad_bias_NRR.copy_(grad_table[:, :-1].view_as(grad_bias_NRR))
-
-
-def _backward_tile(height: int, dilation: int) -> tuple[int, int]:
-    """Rows and columns: a class of 8 rows is best not cut; then low tiles waste less, and high ones share more keys."""
-    return (4, 8) if 8 * dilation < height <= 32 * dilation else (8, 8)
 
 
 def _backward_piece(
