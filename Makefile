@@ -1,19 +1,20 @@
 # Every target makes .venv by itself when it is missing or older than pyproject.toml.
 PYTHON ?= python3
 CORES ?= all
+BENCH_OUT ?= build/bench
 VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo example test test-long lint format bench clean
+.PHONY: help venv demo example test test-long lint format natten bench clean
 
 help:
 	@echo "make demo       run the whole workflow in small on this machine and say where the report is"
 	@echo "make test       run the tests"
 	@echo "make test-long  run the tests that take minutes"
 	@echo "make lint       check style: ruff, snakefmt, snakemake --lint"
-	@echo "make bench      print speed ratios, both sides in one process"
-	@echo "make clean      remove .venv and the demo's results"
+	@echo "make bench      print speed ratios, both sides in one process, and write records to build/bench"
+	@echo "make clean      remove .venv, what was built, and the demo's results"
 
 $(READY): pyproject.toml
 	rm -f $@
@@ -52,8 +53,22 @@ format: $(READY)
 	ruff format .
 	snakefmt Snakefile workflow
 
-bench: $(READY)
-	for file in tests/bench/bench_*.py; do python $$file || exit 1; done
+# natten 0.17.5's own CPU operators: tuned, to compare with, and as its own build leaves them. Some minutes each.
+natten: $(READY)
+	tests/bench/build_natten.sh $(VENV)/bin/python tuned
+	tests/bench/build_natten.sh $(VENV)/bin/python stock
+
+bench: $(READY) natten
+	python tests/bench/bench_attention.py --out $(BENCH_OUT) --min-px 32 --sides natten tiled --name attention-256
+	OMP_NUM_THREADS=1 python tests/bench/bench_attention.py --out $(BENCH_OUT) --min-px 32 --no-memory \
+	    --sides natten tiled --name attention-256-one-thread
+	python tests/bench/bench_attention.py --out $(BENCH_OUT) --sides reference flex tiled --name attention-256-torch
+	python tests/bench/bench_attention.py --out $(BENCH_OUT) --natten stock --min-px 64 --max-px 64 --rounds 2 \
+	    --sides natten tiled --name attention-256-stock
+	python tests/bench/bench_attention.py --out $(BENCH_OUT) --model stylenat-ffhq-1024 --min-px 512 --rounds 2 \
+	    --sides natten tiled --name attention-1024
+	python tests/bench/bench_generator.py --out $(BENCH_OUT)
+	python tests/bench/bench_gpu.py --out $(BENCH_OUT)
 
 clean:
-	rm -rf $(VENV) results .snakemake
+	rm -rf $(VENV) results build .snakemake

@@ -74,6 +74,8 @@ def means(rows, from_px):
     """Geometric means over the levels, and the least, of each side's time over ours."""
     print(f"# from {from_px} px on: geometric mean and least of the time over tiled")
     found = {}
+    noise = max(row["noise"] for row in rows)
+    print(f"# noise, the largest median over least: {noise:.2f}; above about 1.3 other load disturbed the run")
     for kind in ("fwd", "fwd+bwd"):
         for name in dict.fromkeys(row["side"] for row in rows):
             ratios = [r["over_ours"] for r in rows if (r["side"], r["pass"]) == (name, kind) and r["px"] >= from_px]

@@ -53,6 +53,7 @@ def summary(seconds: Mapping[str, Sequence[float]], ours: str) -> dict[str, dict
         found[name] = {
             "median_ms": statistics.median(column) * 1e3,
             "least_ms": min(column) * 1e3,
+            "noise": statistics.median(column) / min(column),
             "over_ours": statistics.median(column) / statistics.median(seconds[ours]),
             "over_ours_spread": [ratios[0], ratios[-1]],
             "rounds_ms": [1e3 * value for value in column],

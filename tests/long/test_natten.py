@@ -19,8 +19,7 @@ from stylenat.attention import natten_ops, reference
 from stylenat.core.errors import InputError
 from stylenat.core.registry import ROOT
 
-SHARED = ROOT.parent / "shared/golden/na"
-FOLDER = SHARED if SHARED.is_dir() else golden.FOLDER / "na"
+FOLDER = golden.FOLDER / "na"
 CASES = sorted(FOLDER.glob("*.npz"))
 CPU = torch.device("cpu")
 

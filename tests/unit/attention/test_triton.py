@@ -14,7 +14,6 @@ from support import golden, triton_checks
 from stylenat.attention import fused, reference
 from stylenat.attention.triton_cuts import bias_slots, blocks, cut_map
 from stylenat.core.errors import InputError
-from stylenat.core.registry import ROOT
 
 CPU = torch.device("cpu")
 FILES = sorted(str(path) for path in (golden.FOLDER / "na").glob("*.npz"))
@@ -42,10 +41,8 @@ def test_the_kernels_hold_the_definition_and_write_nothing_beside_their_targets(
 
 
 @pytest.mark.long
-def test_larger_maps_and_all_golden_files_under_the_interpreter():
-    # The checkout holds some of the golden files; all of them may lie beside it.
-    paths = map(str, sorted((ROOT.parent / "shared" / "golden" / "na").glob("*.npz")))
-    errors = triton_checks.run("everything", *paths, *triton_checks.LONG)
+def test_larger_maps_under_the_interpreter():
+    errors = triton_checks.run("everything", *triton_checks.LONG)
     assert max(max(case.values()) for case in errors.values()) < triton_checks.TOLERANCE, errors
 
 
