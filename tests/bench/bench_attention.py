@@ -14,7 +14,7 @@ import sys
 from functools import partial
 
 import torch
-from harness import heading, parser, peak_extra_bytes, seconds_in_turn, summary, write_record
+from harness import Quiet, heading, parser, peak_extra_bytes, summary, write_record
 from levels import inputs, run
 
 from stylenat.attention import BACKENDS
@@ -47,7 +47,7 @@ def peak(backend, px, backward, model):
 
 def measure(args, arch):
     """All levels and both passes, as a list for the record; printed on the way."""
-    rows = []
+    rows, quiet = [], Quiet()
     print(
         f"{'px':>4} {'pass':<7} {'side':<10} {'median ms':>10} {'least ms':>9} {'over tiled':>10}  spread       peak MB"
     )
@@ -58,8 +58,10 @@ def measure(args, arch):
         given = inputs(arch, level)
         for backward in (False, True):
             names = sides_for(args.sides, side, backward)
-            found = seconds_in_turn({n: partial(run, n, backward, *given) for n in names}, args.rounds or ROUNDS[side])
+            calls = {name: partial(run, name, backward, *given) for name in names}
+            found, is_quiet = quiet.seconds_in_turn(calls, args.rounds or ROUNDS[side])
             for name, row in summary(found, OURS).items():
+                row["quiet"] = is_quiet
                 row |= {"px": side, "pass": "fwd+bwd" if backward else "fwd", "side": name}
                 row["peak_extra_bytes"] = peak(name, side, backward, args.model) if args.memory else None
                 rows.append(row)
@@ -67,6 +69,8 @@ def measure(args, arch):
                 memory = f"{row['peak_extra_bytes'] / 1e6:8.0f}" if args.memory else ""
                 print(f"{side:>4} {row['pass']:<7} {name:<10} {row['median_ms']:>10.1f} {row['least_ms']:>9.1f}"
                       f" {row['over_ours']:>10.2f}  {low:5.1f} to {high:5.1f} {memory}", flush=True)  # fmt: skip
+    loud = sum(not row["quiet"] for row in rows)
+    print(f"# other load: {quiet.discarded} attempts discarded whole, {loud} rows kept though disturbed")
     return rows
 
 
@@ -74,8 +78,6 @@ def means(rows, from_px):
     """Geometric means over the levels, and the least, of each side's time over ours."""
     print(f"# from {from_px} px on: geometric mean and least of the time over tiled")
     found = {}
-    noise = max(row["noise"] for row in rows)
-    print(f"# noise, the largest median over least: {noise:.2f}; above about 1.3 other load disturbed the run")
     for kind in ("fwd", "fwd+bwd"):
         for name in dict.fromkeys(row["side"] for row in rows):
             ratios = [r["over_ours"] for r in rows if (r["side"], r["pass"]) == (name, kind) and r["px"] >= from_px]
