@@ -94,12 +94,17 @@ def attend(
             "attention backend 'flex' has no gradients on a CPU: torch's flex attention is forward only there"
         )
     with torch.compiler.config.patch(recompile_limit=RECOMPILE_LIMIT):
-        return run(_compiled(), *inputs[:3], kernel_size, dilation, bias_NRR, scale)
+        return run(_compiled(torch.get_num_threads()), *inputs[:3], kernel_size, dilation, bias_NRR, scale)
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> Callable[..., Tensor]:
-    return torch.compile(flex_attention, dynamic=False, fullgraph=True)
+@lru_cache
+def _compiled(threads: int) -> Callable[..., Tensor]:
+    """A CPU's kernel has scratch memory for the threads that torch used when it was compiled.
+
+    Run by more of them, as it may be when it comes from Inductor's cache on disk, it writes past the end (torch 2.11).
+    As an option, their number is part of the key, here and there.
+    """
+    return torch.compile(flex_attention, dynamic=False, fullgraph=True, options={"cpp.threads": threads})
 
 
 def run(

@@ -1,5 +1,9 @@
 """Attention by flex attention against the definition, and its block masks against dense ones."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -175,3 +179,26 @@ def test_compiled_it_gives_the_definition():
     found, expected = flex.attend(*half, 7, 1, bias, 0.3), reference.attend(*half, 7, 1, bias.bfloat16(), 0.3)
     assert found.dtype == torch.bfloat16
     assert relative(found, expected) < 2e-2
+
+
+ONE_RUN = """
+import sys, torch
+from stylenat.attention import flex, reference
+torch.manual_seed(0)
+(q, k, v), bias = torch.randn(3, 2, 2, 37, 29, 8), torch.randn(2, 9, 9)
+with torch.no_grad():
+    for threads in map(int, sys.argv[1:]):
+        torch.set_num_threads(threads)
+        found = flex.attend(q, k, v, 5, 2, bias, 0.3)
+        torch.testing.assert_close(found, reference.attend(q, k, v, 5, 2, bias, 0.3), rtol=1e-4, atol=1e-5)
+"""
+
+
+@pytest.mark.long
+def test_a_kernel_compiled_for_few_threads_is_not_run_by_more(tmp_path):
+    """Not in the process that compiled it, nor in a later one that finds it in the cache."""
+    if reason := flex.unavailable(CPU):
+        pytest.skip(reason)
+    environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    for threads in (["1", "4"], ["3"]):
+        subprocess.run([sys.executable, "-c", ONE_RUN, *threads], check=True, env=environment)
