@@ -116,7 +116,7 @@ def write_record(folder: Path, name: str, device: torch.device, results: object)
         "python": sys.version.split()[0],
         "git": provenance.git_state(),
         "date": datetime.date.today().isoformat(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *_without_folder(sys.argv[1:])],
         "results": results,
     }
     path = folder / f"{name}-{device.type}.json"
@@ -124,6 +124,15 @@ def write_record(folder: Path, name: str, device: torch.device, results: object)
     path.write_text(json.dumps(record, indent=1) + "\n")
     print(f"# record: {path}", file=sys.stderr)
     return path
+
+
+def _without_folder(arguments: Sequence[str]) -> list[str]:
+    """All but `--out FOLDER`, which says nothing about what was measured."""
+    kept = list(arguments)
+    if "--out" in kept:
+        at = kept.index("--out")
+        del kept[at : at + 2]
+    return kept
 
 
 def heading(device: torch.device) -> str:
