@@ -99,6 +99,10 @@ class _Control:
         """Raises InputError: there is none."""
         raise InputError(f"control '{self.name}' has no discriminator")
 
+    def build_objective(self, options: Mapping[str, Any]) -> torch.nn.Module:
+        """Raises InputError: there is none."""
+        raise InputError(f"control '{self.name}' is not trained")
+
     def import_checkpoint(self, path: Path, arch: Mapping[str, Any], part: Part = "generator") -> dict:
         """Raises InputError: there is none."""
         raise InputError(f"control '{self.name}' has no weights to import from {path}")

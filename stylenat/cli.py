@@ -75,6 +75,7 @@ def _train(args: argparse.Namespace, catalog: Catalog) -> None:
         snapshot=args.out,
         history=args.history,
         device=args.device,
+        initial=args.initial,
     )
 
 
@@ -167,6 +168,7 @@ def _make_stages(commands: Any) -> None:
     train = _add(commands, "train", _train, "train a model; run again to resume")
     _words(train, "model")
     _paths(train, "manifest", "rundir", "history", "out")
+    train.add_argument("--initial", type=Path, help="snapshot of the trained model that this one grows from")
     _device(train)
     imported = _add(commands, "import", _import, "turn a published checkpoint into safetensors")
     _words(imported, "model")

@@ -13,13 +13,15 @@ ALLOWED = {
     "core": set(),
     "attention": {"core"},
     "nn": {"core"},
-    "network": {"core", "attention", "nn"},
-    "baselines": {"core", "attention", "nn", "data"},
+    "objectives": {"core"},
+    "checkpoints": {"core", "nn"},
+    "network": {"core", "attention", "nn", "objectives", "checkpoints"},
+    "baselines": {"core", "attention", "nn", "objectives", "checkpoints", "data"},
     "data": {"core"},
     "features": {"core", "data"},
     "metrics": {"core"},
     "sampling": {"core", "data"},
-    "training": {"core", "data"},
+    "training": {"core", "data", "objectives"},
     "claims": {"core"},
     "report": {"core"},
     "stages": {"core", "data", "features", "metrics", "sampling", "training", "claims", "report"},
@@ -102,3 +104,9 @@ def test_common_holds_no_rules_and_stays_small():
 def test_no_file_grows_past_three_hundred_lines():
     long = [p.relative_to(ROOT) for p in modules() if len(p.read_text().splitlines()) > 300]
     assert not long
+
+
+@pytest.mark.parametrize("family", ["styleswin", "hit", "stylegan2", "stylegan_xl"])
+def test_a_baseline_has_the_files_of_the_network(family):
+    own = {path.stem for path in ROOT.glob(f"baselines/{family}/*.py")}
+    assert own >= {"__init__", "config", "generator", "discriminator", "checkpoint", "family", "objective"}

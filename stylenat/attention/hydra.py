@@ -47,8 +47,13 @@ class HydraAttention(nn.Module):
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
         """The attended map, (B, H, W, C)."""
-        qkv_BHW3NC = self.qkv(x_BHWC).unflatten(-1, (3, self.num_heads, -1))
-        return self.proj(hydra_attention(qkv_BHW3NC, self.partitions, list(self.rpb)).flatten(3))
+        return self.proj(self.attend(self.qkv(x_BHWC)))
+
+    def attend(self, qkv_BHWO: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Packed projections (B, H, W, 3C) to attended values (B, H, W, C), put into `out` if it is given."""
+        qkv_BHW3NC = qkv_BHWO.unflatten(-1, (3, self.num_heads, -1))
+        out_BHWNC = None if out is None else out.unflatten(-1, (self.num_heads, -1))
+        return hydra_attention(qkv_BHW3NC, self.partitions, list(self.rpb), out=out_BHWNC).flatten(3)
 
 
 class FullAttention(nn.Module):
@@ -64,14 +69,18 @@ class FullAttention(nn.Module):
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
         """The attended map, (B, H, W, C)."""
-        batch, height, width, channels = x_BHWC.shape
+        return self.proj(self.attend(self.qkv(x_BHWC)))
+
+    def attend(self, qkv_BHWO: torch.Tensor) -> torch.Tensor:
+        """Packed projections (B, H, W, 3C) to attended values (B, H, W, C)."""
+        batch, height, width, _ = qkv_BHWO.shape
         tokens = height * width
-        qkv = self.qkv(x_BHWC).view(batch, tokens, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        qkv = qkv_BHWO.view(batch, tokens, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         q_BNTC, k_BNTC, v_BNTC = qkv
-        bias_NTT = self.rpb.flatten(1)[:, relative_position_index(self.resolution, x_BHWC.device)]
+        bias_NTT = self.rpb.flatten(1)[:, relative_position_index(self.resolution, qkv_BHWO.device)]
         logits_BNTT = (q_BNTC * q_BNTC.shape[-1] ** -0.5) @ k_BNTC.transpose(2, 3) + bias_NTT
         out_BNTC = logits_BNTT.softmax(dim=-1) @ v_BNTC
-        return self.proj(out_BNTC.transpose(1, 2).reshape(batch, height, width, channels))
+        return out_BNTC.transpose(1, 2).reshape(batch, height, width, -1)
 
 
 @lru_cache(maxsize=16)

@@ -18,6 +18,7 @@ class Evidence:
     records: list[Measurement]
     absent: list[str] = field(default_factory=list)
     condition: str = ""  # what the numbers depend on and the paper leaves open
+    inferred: str = ""  # which part of the model's architecture no source states
 
     def values(self) -> list[float]:
         """The measured values."""
@@ -62,7 +63,7 @@ def obstacle(
         return VerdictStatus.NOT_RUN, " ".join(parts)
     records = [record for item in evidence for record in item.records]
     # A check of the harness compares numbers of one making with one another, never with published ones.
-    incomparable = "" if claim.about == "harness" else _incomparable(records)
+    incomparable = "" if claim.about == "harness" else _incomparable(records) or _circular(evidence, protocol)
     reason = incomparable or (_other_hardware(claim, records, published) if claim.hardware_bound else "")
     if not reason and protocol.timed:
         reason = _several_devices(records)
@@ -88,6 +89,23 @@ def _incomparable(records: list[Measurement]) -> str:
     if not reasons:
         return ""
     return f"The number may not stand beside published ones: {'; '.join(dict.fromkeys(reasons))}."
+
+
+def _circular(evidence: list[Evidence], protocol: ProtocolCard) -> str:
+    """A count of a network whose architecture was chosen to have the published count confirms nothing."""
+    inferred = [item for item in evidence if item.inferred] if deterministic(protocol) else []
+    if not inferred:
+        return ""
+    parts = [_with_numbers(item) for item in evidence]
+    reasons = dict.fromkeys(
+        f"{item.model}'s architecture is inferred: {item.inferred.rstrip('.')}." for item in inferred
+    )
+    return f"Counted: {', '.join(parts)}. But {' '.join(reasons)} A count of it confirms nothing about the original."
+
+
+def _with_numbers(item: Evidence) -> str:
+    values = dict.fromkeys(with_unit(record.value, record.unit) for record in item.records if record.value is not None)
+    return f"{item.model} {', '.join(values)}"
 
 
 def _device(record: Measurement) -> str:

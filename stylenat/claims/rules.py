@@ -51,7 +51,7 @@ def _with_finding(claim: ClaimCard, items: list[Evidence], protocol: ProtocolCar
     subject, *references = [estimate(item, protocol) for item in items]
     named = dict(zip([item.model for item in items[1:]], references, strict=True))
     finding: Finding = RULES[claim.kind](claim, Numbers(subject, named, first.direction))
-    conditions = dict.fromkeys(item.condition for item in items if item.condition)
+    conditions = dict.fromkeys(text for item in items for text in _conditions(item) if text)
     return Verdict(
         claim=claim.name,
         status=finding.status,
@@ -63,6 +63,11 @@ def _with_finding(claim: ClaimCard, items: list[Evidence], protocol: ProtocolCar
         unit=claim.unit if claim.kind == ClaimKind.RATIO else first.unit,
         demo=demo,
     )
+
+
+def _conditions(item: Evidence) -> tuple[str, str]:
+    inferred = f"The architecture of {item.model} is inferred: {item.inferred.rstrip('.')}." if item.inferred else ""
+    return item.condition, inferred
 
 
 def _without_finding(

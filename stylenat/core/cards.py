@@ -82,6 +82,8 @@ class ModelCard(Strict):
     arch: dict[str, Any] = Field(default_factory=dict)
     dataset: Name | None = None
     weights: Weights
+    initial: Name | None = None  # progressive growing: the model whose weights its training starts from
+    inferred: str = ""  # which part of the architecture no source states, and what it was inferred from
     reference: Text
     licence: Text
     control: bool = False
@@ -91,6 +93,8 @@ class ModelCard(Strict):
     def _family(self) -> "ModelCard":
         if self.family is None and self.weights.none is None:
             raise ValueError("a model without a family has published numbers only: give weights.none with the reason")
+        if self.initial is not None and self.weights.train is None:
+            raise ValueError("'initial' is where a training starts: give weights.train, or leave it out")
         return self
 
 
@@ -115,13 +119,12 @@ class TrainingCard(Strict):
     discriminator: Adam  # TTUR: the two learning rates differ
     lr_decay_start_nimg: NonNegative | None = None  # linear to 0 at total_nimg; none: constant
     unscaled_lr_in_decay: bool = False  # official quirk: D's lazy scaling is dropped once decay starts
-    r1_gamma: Annotated[float, Field(ge=0)]
-    r1_interval: PositiveInt  # discriminator steps between two R1 penalties
-    bcr_real: Annotated[float, Field(ge=0)] = 0.0
-    bcr_fake: Annotated[float, Field(ge=0)] = 0.0
-    clip_d_grad_norm: PositiveFloat | None = None  # main discriminator step only
+    objective: dict[str, Any]  # losses and regularisers, as the model's family reads them
     ema_decay_per_step: Annotated[float, Field(gt=0, lt=1)] | None = None
     ema_half_life_nimg: PositiveFloat | None = None
+    ema_rampup: PositiveFloat | None = None  # the half-life is at most this share of the images seen
+    ema_start_nimg: NonNegative = 0  # the average is a copy until then
+    ema_buffers: Literal["copied", "averaged"] = "copied"  # running statistics
     log_nimg: PositiveInt  # images between two log lines
     state_nimg: PositiveInt  # images between two resumable states
     seed: NonNegative = 0
@@ -132,6 +135,8 @@ class TrainingCard(Strict):
     def _consistent(self) -> "TrainingCard":
         if (self.ema_decay_per_step is None) == (self.ema_half_life_nimg is None):
             raise ValueError("exactly one of ema_decay_per_step and ema_half_life_nimg is needed")
+        if self.ema_rampup is not None and self.ema_half_life_nimg is None:
+            raise ValueError("ema_rampup bounds ema_half_life_nimg, which is not given")
         if self.lr_decay_start_nimg is not None and self.lr_decay_start_nimg >= self.total_nimg:
             raise ValueError("lr_decay_start_nimg must lie before total_nimg")
         return self

@@ -118,6 +118,14 @@ class Catalog:
                 self.get("datasets", dataset, where)
         if model.weights.train is not None and model.dataset is None:
             raise InputError(f"{where}: a model that is trained needs 'dataset'")
+        seen = [model.name]
+        while model.initial is not None:
+            seen.append(model.initial)
+            model = self.get("models", model.initial, where)
+            if model.name in seen[:-1]:
+                raise InputError(f"{where}: 'initial' goes round in a circle: {' <- '.join(seen)}")
+            if model.weights.train is None and model.weights.imported is None:
+                raise InputError(f"{where}: 'initial' names '{model.name}', which has no weights to start from")
 
     def _check_claim(self, claim: claim_cards.ClaimCard, where: str) -> None:
         for model in [claim.subject, *claim.reference]:

@@ -45,6 +45,10 @@ class Family(Protocol):
         """A freshly initialised discriminator: images (B, 3, H, W) in the declared range to logits (B, 1)."""
         ...
 
+    def build_objective(self, options: Mapping[str, Any]) -> torch.nn.Module:
+        """What the networks minimise, an `objectives.Objective` from a training card; unknown keys raise InputError."""
+        ...
+
     def import_checkpoint(self, path: Path, arch: Mapping[str, Any], part: Part = "generator") -> dict:
         """The state dict of one network from a foreign file, EMA preferred; any key left over raises InputError."""
         ...

@@ -75,6 +75,18 @@ class Lookup:
             raise InputError(f"model '{w.model}' has no weights: {self.catalog.model(w.model).weights.none}")
         return self.results / found
 
+    def training_inputs(self, w: Any) -> dict[str, Path]:
+        """What a training reads: the prepared set, and the snapshot of the model that it grows from."""
+        before = self.catalog.model(w.model).initial
+        if before is None:
+            return {"manifest": self.manifest(w)}
+        return {"manifest": self.manifest(w), "initial": self.results / paths.weights_path(self.catalog.model(before))}
+
+    def training_options(self, w: Any) -> str:
+        """Device, and the snapshot to start from, as command-line options."""
+        initial = self.training_inputs(w).get("initial")
+        return f"--device {self.card.device}" + (f" --initial {initial}" if initial is not None else "")
+
     def detector_weights(self, w: Any) -> Path:
         """Where a detector's weights lie."""
         return self.results / paths.DETECTOR_WEIGHTS.format(detector=w.detector)

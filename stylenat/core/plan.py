@@ -62,8 +62,13 @@ def make_plan(run: Run) -> Plan:
 
 
 def trained_models(run: Run) -> list[str]:
-    """Models of the run whose measurements need a training here."""
-    models = {job.model for job in run.jobs if run.catalog.protocol(job.protocol).needs == "features"}
+    """Models of the run whose measurements need a training here, and those that such a training grows from."""
+    needed = [job.model for job in run.jobs if run.catalog.protocol(job.protocol).needs == "features"]
+    models: set[str] = set()
+    while needed:
+        name = needed.pop()
+        models.add(name)
+        needed += [before for before in [run.catalog.model(name).initial] if before is not None]
     return sorted(name for name in models if run.catalog.model(name).weights.train is not None)
 
 

@@ -11,14 +11,22 @@ from pathlib import Path
 from stylenat.core.cards import ModelCard, ProtocolCard
 from stylenat.core.registry import ROOT, family_path
 
-PACKAGES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pillow", "snakemake", "stylenat")
+OBJECTIVE = "objective.py"  # of a family: what its networks are trained for
+PACKAGES = ("torch", "torchvision", "torch-fidelity", "timm", "numpy", "scipy", "pillow", "snakemake", "stylenat")
+
+
+def _files(paths: Iterable[Path]) -> set[Path]:
+    """Python files; folders count with all that is in them, but for training, which is recorded, not fingerprinted."""
+    files: set[Path] = set()
+    for path in paths:
+        inside = path.rglob("*.py") if path.is_dir() else [path]
+        files |= {file for file in inside if file.name != OBJECTIVE}
+    return files
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """Sixteen hex digits over the names and bytes of python files; folders count with all that is in them."""
-    files = set()
-    for path in paths:
-        files |= set(path.rglob("*.py")) if path.is_dir() else {path}
+    """Sixteen hex digits over the names and bytes of python files."""
+    files = _files(paths)
     digest = hashlib.sha256()
     for file in sorted(files):
         name = file.relative_to(ROOT).as_posix()

@@ -17,3 +17,8 @@ def latents(seed: int, indices: range, z_dim: int, stream: str = "sample") -> to
     """Standard normal latents, (len(indices), z_dim) float32: row i depends on (seed, stream, indices[i]) alone."""
     rows = [generator_at(seed, stream, index).standard_normal(z_dim, dtype=np.float32) for index in indices]
     return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, z_dim)
+
+
+def torch_seed(seed: int, stream: str, index: int) -> int:
+    """A seed for torch's own generators, for one index of one named stream."""
+    return int(generator_at(seed, stream, index).integers(2**63))

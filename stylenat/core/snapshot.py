@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -53,3 +54,17 @@ def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format aligns tensors to 8 bytes
     return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
+def read_snapshot(path: Path, model: str) -> dict[str, Tensor]:
+    """The state in a snapshot of the named model; another model's, or no safetensors file, raises InputError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable safetensors file ({error})") from None
+    made_for = metadata.get("model", model)
+    if made_for != model:
+        raise InputError(f"{path}: holds weights of model '{made_for}', expected '{model}'")
+    return state

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenat.core.errors import InputError
+from stylenat.checkpoints.accept import Shapes, take_state, without_prefix
+from stylenat.checkpoints.entries import read_entry
+from stylenat.checkpoints.plain import plain
 from stylenat.core.interface import Part
 from stylenat.core.snapshot import Imported
-from stylenat.network.checkpoint_arguments import check_arguments, plain
-from stylenat.network.checkpoint_buffers import drop_buffers
-from stylenat.network.checkpoint_file import SHOWN_KEYS, read_entry
+from stylenat.network.checkpoint_arguments import check_arguments
+from stylenat.network.checkpoint_buffers import RULES
 from stylenat.network.config import parse_arch
 from stylenat.network.discriminator import Discriminator
 from stylenat.network.generator import Generator
@@ -40,77 +41,41 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
     equal = check_arguments(arguments, parse_arch(arch), part, path)
     with torch.device("meta"):
         network: nn.Module = Generator(arch) if part == "generator" else Discriminator(arch)
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    foreign = [str(name) for name, value in entry.state.items() if not _is_dense(value)]
-    if foreign:
-        raise InputError(f"{path}: the {part} is no state of tensors: {_clause('of another type', foreign)}")
-    tensors, names = _rename({str(name): value for name, value in entry.state.items()}, expected)
-    kept, buffers = drop_buffers(tensors, path)
+    state, account = take_state(entry.state, network, path, part, RULES, _rename)
     found = {
         "layout": entry.layout,
         "bias_tables": _bias_tables(entry.state),
         "entry": entry.name,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "renamed": {official: name for official, name in names.items() if official != name},
-        "buffers_dropped": buffers,
+        **account,
         "arguments": arguments,
         "arguments_equal_to_card": equal,
     }
-    return Imported(_accept(kept, expected, path), found)
+    return Imported(state, found)
 
 
-def _is_dense(value: Any) -> bool:
-    if not isinstance(value, Tensor) or value.is_quantized:
-        return False
-    return value.layout is torch.strided and value.device.type == "cpu"
-
-
-def _bias_tables(names: Mapping[str, Any]) -> str | None:
+def _bias_tables(state: Mapping[Any, Any]) -> str | None:
     """Which naming of the bias tables a state has; None for a network without."""
-    bare = [str(name) for name in names]
-    if any(LEGACY_BIAS.match(name) for name in bare):
+    names = [name for name in state if isinstance(name, str)]
+    if any(LEGACY_BIAS.match(name) for name in names):
         return "rpb0, rpb1"
-    return "list" if any(LISTED_BIAS.match(name) for name in bare) else None
+    return "list" if any(LISTED_BIAS.match(name) for name in names) else None
 
 
-def _rename(
-    state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
-) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _rename(state: Mapping[str, Tensor], expected: Shapes) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors under this network's names, and that name for each official one.
 
     Legacy bias tables are joined along the heads where the network has one partition.
     """
-    tensors: dict[str, Tensor] = {}
-    names: dict[str, str] = {}
-    for official in sorted(state):
-        name, value = official.removeprefix("module."), state[official]
-        legacy = LEGACY_BIAS.match(name)
+    bare, names = without_prefix(state, expected)
+    tensors, renamed = {}, {}
+    for name in sorted(bare):
+        legacy, value, ours = LEGACY_BIAS.match(name), bare[name], name
         if legacy is not None:
-            name, first = f"{legacy[1]}rpb.{legacy[2]}", f"{legacy[1]}rpb.0"
+            listed, first = f"{legacy[1]}rpb.{legacy[2]}", f"{legacy[1]}rpb.0"
             joinable = first in tensors and tensors[first].ndim == 3 and tensors[first].shape[1:] == value.shape[1:]
-            if name not in expected and joinable:
-                name, value = first, torch.cat([tensors[first], value])
-        tensors[name], names[official] = value, name
-    return tensors, names
-
-
-def _accept(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, Tensor]:
-    """The tensors that the network takes; any key left over, missing or of another shape raises InputError."""
-    faults = {
-        "unknown": [name for name in state if name not in expected],
-        "missing": [name for name in expected if name not in state],
-        "of another shape": [
-            f"{name} {tuple(state[name].shape)}, expected {shape}"
-            for name, shape in expected.items()
-            if name in state and tuple(state[name].shape) != shape
-        ],
-    }
-    clauses = [_clause(fault, names) for fault, names in faults.items() if names]
-    if clauses:
-        raise InputError(f"{path}: holds another network: {'; '.join(clauses)}")
-    return {name: value.detach().clone() for name, value in state.items()}
-
-
-def _clause(fault: str, names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN_KEYS} more" if len(names) > SHOWN_KEYS else ""
-    return f"{len(names)} {fault} ({', '.join(names[:SHOWN_KEYS])}{more})"
+            if listed not in bare:
+                ours = listed
+            if listed not in expected and first not in bare and joinable:
+                ours, value = first, torch.cat([tensors[first], value])
+        tensors[ours], renamed[name] = value, ours
+    return tensors, {official: renamed[name] for official, name in names.items()}

@@ -10,6 +10,8 @@ from stylenat.core.interface import Part
 from stylenat.network.checkpoint import import_checkpoint
 from stylenat.network.discriminator import Discriminator
 from stylenat.network.generator import Generator
+from stylenat.network.objective import build_objective
+from stylenat.objectives.base import Objective
 
 
 class StyleNAT:
@@ -22,6 +24,10 @@ class StyleNAT:
     def build_discriminator(self, arch: Mapping[str, Any]) -> nn.Module:
         """A freshly initialised discriminator."""
         return Discriminator(arch)
+
+    def build_objective(self, options: Mapping[str, Any]) -> Objective:
+        """Logistic loss, lazy R1 and balanced consistency."""
+        return build_objective(options)
 
     def import_checkpoint(self, path: Path, arch: Mapping[str, Any], part: Part = "generator") -> dict[str, Tensor]:
         """The state of one network from an official checkpoint."""

@@ -1,170 +1,35 @@
-"""StyleNAT's generator (arXiv 2211.05770; skeleton of StyleSwin, arXiv 2112.10762).
+"""StyleNAT's generator (arXiv 2211.05770): the skeleton with hydra neighborhood attention.
 
-Module names are those of the official checkpoints. Shape suffixes: z_BZ latents, w_BW styles, x_BTC tokens (T = H * W,
-row by row), x_BHWC and x_BCHW the same as maps, rgb_BCHW images in ImageNet-normalised range.
+Module names are those of the official checkpoints.
 """
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from stylenat.attention import FullAttention, HydraAttention
-from stylenat.core.interface import GeneratorSpec
-from stylenat.network import inference
-from stylenat.network.config import BASE_PX, Arch, parse_arch, resolution_of
-from stylenat.nn.constants import register_constant
-from stylenat.nn.equalized import EqualLinear
-from stylenat.nn.init import STD, init_transformer
-from stylenat.nn.norms import AdaIN, PixelNorm
-from stylenat.nn.position import position_axes
-from stylenat.nn.resample import UpsampleFIR, enlarge
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-MAPPING_LR_MUL = 0.01
-MLP_RATIO = 4
+from stylenat.network.config import Arch, parse_arch
+from stylenat.nn.init import STD
+from stylenat.nn.skeleton.config import BASE_PX, resolution_of
+from stylenat.nn.skeleton.generator import SkeletonGenerator
 
 
-class ConstantInput(nn.Module):
-    """The learned 4 x 4 map that every image starts from."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.input = nn.Parameter(torch.randn(1, channels, BASE_PX, BASE_PX))
-
-    def forward(self, batch: int) -> torch.Tensor:
-        """Tokens (batch, 16, C)."""
-        return self.input.flatten(2).transpose(1, 2).repeat(batch, 1, 1).contiguous()
-
-
-class MLP(nn.Module):
-    """Two linear layers with an exact GELU between them."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(channels, MLP_RATIO * channels)
-        self.fc2 = nn.Linear(MLP_RATIO * channels, channels)
-
-    def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
-        """(B, T, C) to the same shape."""
-        return self.fc2(F.gelu(self.fc1(x_BTC)))
-
-
-class Block(nn.Module):
-    """Attention and MLP, each behind an adaptive instance norm and beside a residual path."""
-
-    def __init__(self, arch: Arch, level: int) -> None:
-        super().__init__()
-        self.side = resolution_of(level)
-        channels, heads = arch.channels(self.side), arch.heads(level)
-        self.norm1 = AdaIN(channels, arch.style_dim)
-        self.attn: nn.Module
-        if level == 0:
-            self.attn = FullAttention(channels, heads, BASE_PX)
-        else:
-            self.attn = HydraAttention(channels, heads, arch.kernels(level), arch.dilations[level])
-        self.norm2 = AdaIN(channels, arch.style_dim)
-        self.mlp = MLP(channels)
-
-    def forward(self, x_BTC: torch.Tensor, w_BW: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, T, C) and styles (B, W) to tokens (B, T, C)."""
-        x_BHWC = self.norm1(x_BTC, w_BW).unflatten(1, (self.side, self.side))
-        x_BTC = x_BTC + self.attn(x_BHWC).flatten(1, 2)
-        return x_BTC + self.mlp(self.norm2(x_BTC, w_BW))
-
-
-class Upsample(nn.Module):
-    """Twice the resolution, bilinearly; normalised, projected, and the position code added with a learned weight."""
-
-    def __init__(self, in_channels: int, out_channels: int, side: int) -> None:
-        super().__init__()
-        self.side = side
-        self.norm = nn.LayerNorm(in_channels)
-        self.reduction = nn.Linear(in_channels, out_channels, bias=False)
-        self.alpha = nn.Parameter(torch.zeros(1))
-        for axis, name in enumerate(("code_1WC", "code_H1C")):
-            register_constant(self, name, partial(_position_axis, 2 * side, out_channels, axis))
-
-    def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, T, C) to (B, 4T, C')."""
-        x_BHWC = self.reduction(self.norm(enlarge(x_BTC.unflatten(1, (self.side, self.side)))))
-        return (x_BHWC + self.alpha * self.code_1WC + self.alpha * self.code_H1C).flatten(1, 2)
-
-
-def _position_axis(side: int, channels: int, axis: int) -> torch.Tensor:
-    return position_axes(side, channels)[axis]
-
-
-class Level(nn.Module):
-    """Two blocks at one resolution, and the upsampler to the next (none at the last)."""
-
-    def __init__(self, arch: Arch, level: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(Block(arch, level) for _ in range(2))
-        side, last = resolution_of(level), level == arch.levels - 1
-        self.upsample = None if last else Upsample(arch.channels(side), arch.channels(2 * side), side)
-
-    def forward(self, x_BTC: torch.Tensor, w_BW: torch.Tensor, path: inference.Path | None = None) -> torch.Tensor:
-        """Tokens in, tokens of the next level out; a path has its own way for blocks and upsampler."""
-        for block in self.blocks:
-            x_BTC = block(x_BTC, w_BW) if path is None else path.block(block, x_BTC, w_BW)
-        if self.upsample is None:
-            return x_BTC
-        return self.upsample(x_BTC) if path is None else path.upsample(self.upsample, x_BTC)
-
-
-class ToRGB(nn.Module):
-    """Features to an image, added to the upsampled image of the level before; two biases, as in the original."""
-
-    def __init__(self, channels: int, upsample: bool) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, 3, kernel_size=1)
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-        self.upsample = UpsampleFIR() if upsample else None
-
-    def forward(self, x_BTC: torch.Tensor, skip_BCHW: torch.Tensor | None) -> torch.Tensor:
-        """Tokens (B, H * W, C) and the image so far to an image (B, 3, H, W)."""
-        side = round(x_BTC.shape[1] ** 0.5)
-        with torch.autocast(x_BTC.device.type, enabled=False):  # images are summed at full precision
-            weight_B3C = self.conv.weight.flatten(1).expand(len(x_BTC), -1, -1)
-            rgb_BCHW = torch.bmm(weight_B3C, x_BTC.to(weight_B3C.dtype).transpose(1, 2)).unflatten(2, (side, side))
-            rgb_BCHW = rgb_BCHW + (self.conv.bias.view(1, -1, 1, 1) + self.bias)
-            if skip_BCHW is None:
-                return rgb_BCHW
-            return rgb_BCHW + (skip_BCHW if self.upsample is None else self.upsample(skip_BCHW))
-
-
-class Generator(nn.Module):
+class Generator(SkeletonGenerator):
     """Latents to images; image i is a function of row i alone."""
 
     def __init__(self, arch: Mapping[str, Any]) -> None:
-        super().__init__()
         config = parse_arch(arch)
-        dim, levels = config.style_dim, range(config.levels)
-        self.spec = GeneratorSpec(dim, config.resolution, pixel_mean=IMAGENET_MEAN, pixel_std=IMAGENET_STD)
-        mapping = (EqualLinear(dim, dim, MAPPING_LR_MUL, activate=True) for _ in range(config.mapping_layers))
-        self.style = nn.Sequential(PixelNorm(), *mapping)
-        self.input = ConstantInput(config.channels(BASE_PX))
-        self.layers = nn.ModuleList(Level(config, level) for level in levels)
-        # An image is made behind each level's upsampler: none at 4 x 4, two at full size, the last one added as it is.
-        sides = [min(resolution_of(level + 1), config.resolution) for level in levels]
-        last = config.levels - 1
-        self.to_rgbs = nn.ModuleList(ToRGB(config.channels(side), level < last) for level, side in enumerate(sides))
-        self.apply(init_transformer)
+        super().__init__(config, partial(make_attention, config))
         for name, parameter in self.named_parameters():
             if ".rpb" in name:
                 nn.init.trunc_normal_(parameter, std=STD)
 
-    def forward(self, z_BZ: torch.Tensor, labels_B: torch.Tensor | None = None) -> torch.Tensor:
-        """Latents (B, Z) to images (B, 3, H, W), float32, ImageNet-normalised; labels are ignored."""
-        w_BW = self.style(z_BZ)
-        x_BTC, rgb_BCHW = self.input(len(z_BZ)), None
-        path = inference.path_for(z_BZ)
-        for level, to_rgb in zip(self.layers, self.to_rgbs, strict=True):
-            x_BTC = level(x_BTC, w_BW, path)
-            rgb_BCHW = to_rgb(x_BTC, rgb_BCHW)
-        return rgb_BCHW.float()
+
+def make_attention(arch: Arch, level: int) -> nn.Module:
+    """The attention of a level: over the whole 4 x 4 map, in neighborhoods above."""
+    channels, heads = arch.channels(resolution_of(level)), arch.heads(level)
+    if level == 0:
+        return FullAttention(channels, heads, BASE_PX)
+    return HydraAttention(channels, heads, arch.kernels(level), arch.dilations[level])

@@ -21,10 +21,12 @@ def scaled_leaky_relu(x: torch.Tensor) -> torch.Tensor:
 class EqualLinear(nn.Module):
     """A linear layer whose weight is scaled by lr_mul / sqrt(fan_in) when it is used, not when it is drawn."""
 
-    def __init__(self, in_dim: int, out_dim: int, lr_mul: float = 1.0, activate: bool = False) -> None:
+    def __init__(
+        self, in_dim: int, out_dim: int, lr_mul: float = 1.0, activate: bool = False, bias_init: float = 0.0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_dim, in_dim) / lr_mul)
-        self.bias = nn.Parameter(torch.zeros(out_dim))
+        self.bias = nn.Parameter(torch.full((out_dim,), float(bias_init)))
         self.weight_gain = lr_mul / math.sqrt(in_dim)
         self.bias_gain, self.activate = lr_mul, activate
 

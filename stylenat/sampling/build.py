@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from stylenat.core.cards import ModelCard
 from stylenat.core.errors import InputError
 from stylenat.core.registry import load_family
+from stylenat.core.snapshot import read_snapshot
 
 SHOWN_KEYS = 3
 
@@ -34,15 +34,7 @@ def build_generator(model: ModelCard, weights: Path | None) -> torch.nn.Module:
 
 
 def _load(generator: torch.nn.Module, model: ModelCard, path: Path) -> None:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable safetensors file ({error})") from None
-    made_for = metadata.get("model", model.name)
-    if made_for != model.name:
-        raise InputError(f"{path}: holds weights of model '{made_for}', expected '{model.name}'")
+    state = read_snapshot(path, model.name)
     _check(generator.state_dict(), state, path)
     generator.load_state_dict(state)
 

@@ -79,7 +79,7 @@ def _evidence(
             continue
         records.append(_read(path, record))
         used[path.relative_to(results).as_posix()] = sha256_file(path)
-    return Evidence(name, records, absent, _condition(plan, model, protocol))
+    return Evidence(name, records, absent, _condition(plan, model, protocol), _inferred(model, protocol))
 
 
 def _read(path: Path, planned: PlannedRecord) -> Measurement:
@@ -88,6 +88,11 @@ def _read(path: Path, planned: PlannedRecord) -> Measurement:
     if found != expected:
         raise InputError(f"{path}: holds the record of {found}, expected {expected}")
     return record
+
+
+def _inferred(model: ModelCard, protocol: ProtocolCard) -> str:
+    """What of an architecture is inferred; imported weights that fit it have confirmed it."""
+    return "" if protocol.needs == "features" and model.weights.imported is not None else model.inferred
 
 
 def _condition(plan: Plan, model: ModelCard, protocol: ProtocolCard) -> str:

@@ -30,11 +30,13 @@ def train(
     rundir: Path,
     device: torch.device,
     stop_at_nimg: int | None = None,
+    initial: Mapping[str, torch.Tensor] | None = None,
 ) -> Trainer:
     """Train until the recipe's end, or until `stop_at_nimg`; the trainer at that point.
 
     `rundir` receives the log, the states and the resolved options. A run that was stopped goes on from its newest valid
-    state, and ends with the same bits as one that was not.
+    state, and ends with the same bits as one that was not. `initial` is the state of the network that this one grows
+    from, if it does.
 
     Raises:
         TrainingError: a loss or gradient is not finite; the last state is kept.
@@ -42,7 +44,7 @@ def train(
     """
     options = {"arch": dict(arch), "training": card.model_dump(mode="json"), "flips": flips}
     write_json(rundir / OPTIONS_NAME, {**options, "images": len(images), "fingerprint": images.fingerprint})
-    trainer = Trainer(family, arch, card, device)
+    trainer = Trainer(family, arch, card, device, initial)
     _check_images(trainer, images)
     resumed = load_state(trainer, rundir / STATE_FOLDER)
     log = Log(rundir / LOG_NAME, trainer, f"train {card.name}")

@@ -18,7 +18,7 @@ from stylenat.core.files import atomic_path, sha256_file, write_text
 from stylenat.training.step import Trainer
 
 KEPT_STATES = 2
-PARTS = ("generator", "discriminator", "average", "g_adam", "d_adam")
+PARTS = ("generator", "discriminator", "average", "objective", "g_adam", "d_adam")
 _LOAD_ERRORS = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 

@@ -20,7 +20,8 @@ from levels import inputs, run
 from stylenat.attention import BACKENDS
 from stylenat.core.catalog import Catalog
 from stylenat.core.registry import ROOT
-from stylenat.network.config import parse_arch, resolution_of
+from stylenat.network.config import parse_arch
+from stylenat.nn.skeleton.config import resolution_of
 
 OURS = "tiled"
 # The definition keeps all windows' keys and values; flex's backward does not exist on a CPU, natten's new one neither.

@@ -16,7 +16,7 @@ from official_order import forward as official_forward
 from stylenat.core.catalog import Catalog
 from stylenat.core.registry import ROOT, load_family
 from stylenat.core.seeds import latents
-from stylenat.network import inference
+from stylenat.nn.skeleton import inference
 
 OURS = "sampled"
 

@@ -23,7 +23,8 @@ from stylenat.core.catalog import Catalog
 from stylenat.core.device import backend as switches
 from stylenat.core.registry import ROOT
 from stylenat.core.seeds import latents
-from stylenat.network.config import parse_arch, resolution_of
+from stylenat.network.config import parse_arch
+from stylenat.nn.skeleton.config import resolution_of
 
 SIDES = ("triton", "reference", "flex", "natten", "tiled")
 PRECISIONS = ("fp32", "tf32", "bf16")

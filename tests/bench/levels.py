@@ -3,7 +3,7 @@
 import torch
 
 from stylenat.attention import Partition, hydra_attention
-from stylenat.network.config import resolution_of
+from stylenat.nn.skeleton.config import resolution_of
 
 
 def inputs(arch, level, batch=1, device="cpu", dtype=torch.float32):

@@ -2,7 +2,7 @@
 
 Same weights, same numbers, nothing fused, folded or kept: every window's keys and values are gathered, tokens are
 turned to channels first and back around the instance norm and the upsampling, the position code is made anew at every
-call. What the project's generator is compared with. Shape suffixes as in `stylenat.network.generator`.
+call. What the project's generator is compared with. Shape suffixes as in `stylenat.nn.skeleton.generator`.
 """
 
 import math

@@ -45,7 +45,7 @@ CARDS = {
                          "weights": {"none": "no weights were published"}, **_COMMON},
     "training/short": {
         "title": "Short", "hardware": "CPU", "hours": "minutes", "total_nimg": 100, "batch_size": 10,
-        "generator": {"lr": 0.001}, "discriminator": {"lr": 0.001}, "r1_gamma": 1, "r1_interval": 4,
+        "generator": {"lr": 0.001}, "discriminator": {"lr": 0.001}, "objective": {"r1_gamma": 1, "r1_interval": 4},
         "ema_half_life_nimg": 10, "log_nimg": 10, "state_nimg": 50,
     },
     "detectors/random": {"title": "Random", "extractor": "inception-v3-compat", "layer": "64",

@@ -4,8 +4,10 @@ import torch
 
 from stylenat.core.cards import TrainingCard
 from stylenat.core.interface import GeneratorSpec
+from stylenat.objectives.logistic import LogisticObjective
 
 ARCH = {"width": 8}
+OBJECTIVE = {"r1_gamma": 1.0, "r1_interval": 4, "bcr_real": 1.0, "bcr_fake": 1.0, "clip_d_grad_norm": 5.0}
 
 
 class Generator(torch.nn.Module):
@@ -49,6 +51,9 @@ class Family:
     def build_discriminator(self, arch):
         return Discriminator(arch["width"], self.breaks)
 
+    def build_objective(self, options):
+        return LogisticObjective(options)
+
 
 class Noise:
     """A set of random images."""
@@ -79,11 +84,7 @@ def card(**changes):
         "generator": {"lr": 1e-3},
         "discriminator": {"lr": 2e-3},
         "lr_decay_start_nimg": 32,
-        "r1_gamma": 1.0,
-        "r1_interval": 4,
-        "bcr_real": 1.0,
-        "bcr_fake": 1.0,
-        "clip_d_grad_norm": 5.0,
+        "objective": OBJECTIVE,
         "ema_half_life_nimg": 16,
         "log_nimg": 8,
         "state_nimg": 16,

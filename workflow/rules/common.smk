@@ -40,6 +40,10 @@ def feature_files(w):
     return RUN.features(w)
 
 
+def training_files(w):
+    return RUN.training_inputs(w)
+
+
 def measure_threads(w):
     return workflow.cores if RUN.timed(w) else 1
 

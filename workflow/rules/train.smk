@@ -1,7 +1,7 @@
 # The run directory is no output: it holds the resumable states, which must outlive a failed or stopped job.
 rule train:
     input:
-        manifest=RUN.manifest,
+        unpack(training_files),
     output:
         snapshot=RESULTS / paths.TRAINED,
         history=RESULTS / paths.HISTORY,
@@ -17,7 +17,7 @@ rule train:
     params:
         recipe=RUN.recipe_digest,
         rundir=lambda w: RESULTS / f"train/{w.model}/run",
-        device=RUN.card.device,
+        options=RUN.training_options,
     shell:
         "python -m stylenat --log {log} train --model {wildcards.model} --manifest {input.manifest} --rundir {params.rundir}"
-        " --device {params.device} --history {output.history} --out {output.snapshot}"
+        " {params.options} --history {output.history} --out {output.snapshot}"

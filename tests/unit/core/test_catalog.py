@@ -86,3 +86,26 @@ def test_the_claims_of_a_run_are_patterns(config):
     assert Run(catalog, {**data, "claims": ["*"]}).claims == sorted([*own, *checks])
     with pytest.raises(InputError, match="no claim matches 'nothing-"):
         Run(catalog, {**data, "claims": ["nothing-*"]})
+
+
+def grow(config, name, before, weights):
+    edit(config / f"models/{name}.yaml", initial=before, weights=weights)
+
+
+def test_a_model_that_grows_from_another_needs_weights_there_and_no_circle(config):
+    small, large = "stylenat-demo-32", "stylenat-demo-64"
+    grow(config, large, small, {"train": large})
+    run = Run(
+        Catalog(config),
+        {**read_yaml(config / "config.yaml"), "measure": [{"models": [large], "protocols": ["fid-demo"]}]},
+    )
+    assert set(make_plan(run).histories) == {small, large}
+    grow(config, small, large, {"train": small})
+    with pytest.raises(InputError, match=f"goes round in a circle: {small} <- {large} <- {small}"):
+        Catalog(config)
+    edit(config / f"models/{small}.yaml", initial=None, weights={"none": "never published"})
+    with pytest.raises(InputError, match=f"'initial' names '{small}', which has no weights to start from"):
+        Catalog(config)
+    grow(config, large, small, {"import": {"file": "x.pt"}})
+    with pytest.raises(InputError, match="'initial' is where a training starts"):
+        Catalog(config)

@@ -83,3 +83,13 @@ def test_the_checkout_comes_first_and_once(monkeypatch, tmp_path):
         use_checkout(tmp_path)
     assert os.environ["PYTHONPATH"] == f"{tmp_path}{os.pathsep}/elsewhere"
     assert os.environ["PATH"].endswith(f"{os.pathsep}/bin")
+
+
+def test_a_training_reads_the_snapshot_that_it_grows_from():
+    run = lookup()
+    assert run.training_options(w(model="stylenat-demo-32")) == "--device cpu"
+    assert set(run.training_inputs(w(model="stylenat-demo-32"))) == {"manifest"}
+    inputs = run.training_inputs(w(model="stylegan-xl-demo-32"))
+    stem = "results/train/stylegan-xl-demo-16/snapshot.safetensors"
+    assert str(inputs["initial"]) == stem
+    assert run.training_options(w(model="stylegan-xl-demo-32")) == f"--device cpu --initial {stem}"

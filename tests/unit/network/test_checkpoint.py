@@ -11,10 +11,10 @@ import torch
 from support import official
 
 from stylenat.attention.hydra import relative_position_index
+from stylenat.checkpoints.torch_file import read_torch_file
 from stylenat.core.errors import InputError
 from stylenat.network import FAMILY
 from stylenat.network.checkpoint import import_checkpoint
-from stylenat.network.checkpoint_file import read_file
 
 ARCH = {**official.ARCH, "max_channels": 32}
 
@@ -57,7 +57,7 @@ def test_numpy_scalars_under_their_old_module_name_are_read(tmp_path):
     torch.save({"eval_info": {"fid": np.float64(2.05)}}, tmp_path / "x.pt", pickle_module=module)
     with zipfile.ZipFile(tmp_path / "x.pt") as archive:
         assert b"numpy.core.multiarray" in archive.read("x/data.pkl")
-    assert read_file(tmp_path / "x.pt") == {"eval_info": {"fid": 2.05}}
+    assert read_torch_file(tmp_path / "x.pt") == {"eval_info": {"fid": 2.05}}
 
 
 def test_another_network_is_named_in_one_line(tmp_path, networks):

@@ -8,10 +8,10 @@ import warnings
 import pytest
 import torch
 
+from stylenat.checkpoints.torch_file import read_torch_file
 from stylenat.core.errors import InputError
 from stylenat.network import FAMILY
 from stylenat.network.checkpoint import import_checkpoint
-from stylenat.network.checkpoint_file import read_file
 
 ARCH = {
     "resolution": 16,
@@ -100,7 +100,7 @@ def test_a_refused_name_is_given_whatever_module_it_is_from(tmp_path, function, 
 def test_a_length_that_is_cut_off_is_no_traceback(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"\x80\x02X\x01")  # a text whose length of four bytes ends after one
     with pytest.raises(InputError, match="not a readable torch checkpoint"):
-        read_file(tmp_path / "x.pt")
+        read_torch_file(tmp_path / "x.pt")
 
 
 def damaged(whole, index, rng):
@@ -124,7 +124,7 @@ def test_damaged_files_raise_nothing_else_and_warn_of_nothing(tmp_path):
         for index in range(300):
             path.write_bytes(damaged(whole, index, rng))
             try:
-                read_file(path)
+                read_torch_file(path)
             except InputError as error:
                 refused += "\n" not in str(error)
     assert refused > 200

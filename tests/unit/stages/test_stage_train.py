@@ -3,10 +3,12 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from support.toys import dataset_card, model_card, write_photos
-from support.training import ARCH, Family, card
+from support.training import ARCH, Family, Generator, card
 
 from stylenat.core.errors import InputError
+from stylenat.core.snapshot import write_snapshot
 from stylenat.stages import prepare, train
 
 
@@ -17,7 +19,7 @@ def start(tmp_path, monkeypatch):
     manifest = tmp_path / "set" / "manifest.json"
     prepare.run(dataset_card(8, 8), write_photos(tmp_path / "raw", 8, size=8), manifest)
 
-    def run(model=None, flips=False, **changes):
+    def run(model=None, flips=False, initial=None, **changes):
         train.run(
             model=model or model_card(arch=ARCH),
             training=card(**changes),
@@ -27,6 +29,7 @@ def start(tmp_path, monkeypatch):
             snapshot=tmp_path / "out" / "snapshot.safetensors",
             history=tmp_path / "out" / "history.jsonl",
             device="cpu",
+            initial=initial,
         )
         return tmp_path
 
@@ -81,3 +84,31 @@ def test_a_recipe_shorter_than_its_log_interval_ends_with_a_history(start):
 def test_what_can_not_be_trained_is_refused(start):
     with pytest.raises(InputError, match="no family"):
         start(model=model_card(family=None, weights={"none": "never published"}))
+
+
+class Grown(Generator):
+    """Starts from the weights of a trained network of its own size."""
+
+    def load_initial(self, state):
+        self.load_state_dict(state)
+
+
+def test_a_model_that_grows_starts_from_the_other_s_snapshot_and_from_no_older_state(start, monkeypatch):
+    monkeypatch.setattr(Family, "build_generator", lambda self, arch: Grown(arch["width"]))
+    folder = start()
+    first = folder / "out" / "snapshot.safetensors"
+    stem = first.rename(folder / "stem.safetensors")
+    grown = model_card(name="grown", arch=ARCH, initial="toy", weights={"train": "toy"})
+    start(model=grown, initial=stem, total_nimg=4, lr_decay_start_nimg=None, generator={"lr": 1e-12})
+    before, after = load_file(stem), load_file(first)
+    assert all(torch.allclose(after[name], value, atol=1e-6) for name, value in before.items())
+    write_snapshot(before, stem, {"model": "toy", "again": "yes"})
+    start(model=grown, initial=stem, total_nimg=4, lr_decay_start_nimg=None, generator={"lr": 1e-12})
+    assert len(runs(folder)) == 3
+    write_snapshot(before, stem, {"model": "another"})
+    with pytest.raises(InputError, match="holds weights of model 'another', expected 'toy'"):
+        start(model=grown, initial=stem)
+    with pytest.raises(InputError, match="found no --initial, its card says initial: toy"):
+        start(model=grown)
+    with pytest.raises(InputError, match=r"found --initial .*, its card says initial: none"):
+        start(initial=stem)

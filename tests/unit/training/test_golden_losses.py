@@ -5,7 +5,7 @@ import torch
 from support import golden
 
 from stylenat.network import FAMILY
-from stylenat.training import losses
+from stylenat.objectives import losses
 
 SPEC = golden.load("train-stylenat-32")[0]
 ARCH = {"resolution": 32, "kernel_sizes": [3, 7, 7, 7], "dilations": [[1], [1], [1, 2], [1, 4]]}

@@ -4,10 +4,10 @@ import json
 
 import pytest
 import torch
-from support.training import ARCH, Family, Noise, card
+from support.training import ARCH, OBJECTIVE, Family, Generator, Noise, card
 
 from stylenat.core.errors import InputError
-from stylenat.core.seeds import latents
+from stylenat.objectives import Batch, Objective, Phase
 from stylenat.training import ema, schedule
 from stylenat.training.loop import train
 from stylenat.training.step import Trainer, TrainingError
@@ -134,25 +134,104 @@ def test_images_of_another_size_are_refused(tmp_path):
 
 def test_each_phase_freezes_the_other_network():
     trainer = Trainer(Family(), ARCH, card(), CPU)
-    z, real = latents(0, range(4), 4), torch.randn(4, 3, 8, 8)
-    trainer.d_phase(real, z, range(4))
+    batch = Batch(trainer.generator, trainer.discriminator, torch.randn(4, 3, 8, 8), range(4), 0, 0)
+    d_round, _, g_round = trainer.objective.rounds
+    trainer.run_round(d_round, batch)
     assert all(p.grad is None for p in trainer.generator.parameters())
     trainer.d_adam.zero_grad(set_to_none=True)
-    trainer.g_phase(z)
+    trainer.run_round(g_round, batch)
     assert all(p.grad is None for p in trainer.discriminator.parameters())
     assert all(p.grad is not None for p in trainer.generator.parameters())
 
 
+class Both(Objective):
+    """Each network's loss is the sum of its own weights, times the other's: one update shows whose state it saw."""
+
+    def __init__(self):
+        phases = [Phase("g", "generator", self.losses), Phase("d", "discriminator", self.losses)]
+        super().__init__([phases])
+
+    def losses(self, batch):
+        product = sum(p.sum() for p in batch.generator.parameters()) * sum(
+            p.sum() for p in batch.discriminator.parameters()
+        )
+        return product, {}
+
+
+def test_the_phases_of_a_round_see_one_state_of_both_networks():
+    trainer = Trainer(Family(), ARCH, card(), CPU)
+    trainer.objective = Both()
+    sums = [
+        float(sum(p.detach().sum() for p in net.parameters())) for net in (trainer.generator, trainer.discriminator)
+    ]
+    batch = Batch(trainer.generator, trainer.discriminator, torch.randn(4, 3, 8, 8), range(4), 0, 0)
+    trainer.run_round(trainer.objective.rounds[0], batch)
+    for network, other in ((trainer.generator, sums[1]), (trainer.discriminator, sums[0])):
+        for parameter in network.parameters():
+            torch.testing.assert_close(parameter.grad, torch.full_like(parameter, other), rtol=1e-4, atol=1e-6)
+
+
+def test_phases_that_are_not_due_are_left_out():
+    phase = Phase("late", "generator", None, interval=4, start_nimg=100)
+    assert [phase.is_due(step, 25 * step) for step in range(9)] == [False] * 4 + [True] + [False] * 3 + [True]
+
+
+class Drawing(Generator):
+    """A generator that draws noise of its own while it trains."""
+
+    def forward(self, z_BZ, labels_B=None):
+        image = super().forward(z_BZ)
+        return image + torch.randn_like(image) if self.training else image
+
+
+def test_what_a_network_draws_by_itself_is_a_function_of_the_step(tmp_path):
+    family = Family()
+    family.build_generator = lambda arch: Drawing(arch["width"])
+    torch.manual_seed(1)
+    whole = run(tmp_path / "whole", family=family)
+    before = torch.get_rng_state()
+    run(tmp_path / "parts", stop_at_nimg=20, family=family)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert same(whole, run(tmp_path / "parts", family=family))
+
+
+def test_a_network_that_grows_from_another_starts_with_its_weights(tmp_path):
+    with pytest.raises(TrainingError, match="does not grow from another network"):
+        Trainer(Family(), ARCH, card(), CPU, initial={})
+    family = Family()
+    Grown = type("Grown", (Generator,), {"load_initial": lambda self, state: self.load_state_dict(state)})
+    family.build_generator = lambda arch: Grown(arch["width"])
+    state = {name: torch.full_like(value, 0.5) for name, value in Grown(8).state_dict().items()}
+    trainer = Trainer(family, ARCH, card(), CPU, initial=state)
+    assert all((value == 0.5).all() for value in trainer.average.state_dict().values())
+
+
 def test_average():
-    network, average = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-    for value, module in ((1.0, network), (0.0, average)):
-        torch.nn.init.constant_(module.weight, value)
+    network, average = torch.nn.BatchNorm1d(1), torch.nn.BatchNorm1d(1)
+    for name in ("weight", "running_mean"):
+        average.get_parameter(name).data.zero_() if name == "weight" else average.get_buffer(name).zero_()
+    network.running_mean.fill_(1)
+    network.num_batches_tracked += 7
+    kept = ema.Average(average, network, "averaged")
     for step in range(1, 4):
-        ema.update(average, network, 0.9)
+        kept.update(0.9)
         assert average.weight.item() == pytest.approx(1 - 0.9**step)
-    assert ema.decay_per_step(card(batch_size=4, ema_half_life_nimg=40)) ** 10 == pytest.approx(0.5)
-    constant = card(ema_decay_per_step=0.99, ema_half_life_nimg=None)
-    assert ema.decay_per_step(constant) == 0.99
+        assert average.running_mean.item() == pytest.approx(1 - 0.9**step)
+    assert average.num_batches_tracked == 7
+    ema.Average(average, network, "copied").update(0.9)
+    assert average.running_mean.item() == 1
+    assert average.weight.item() == pytest.approx(1 - 0.9**4)
+
+
+def test_decay_of_the_average():
+    assert ema.decay_at(card(batch_size=4, ema_half_life_nimg=40), 0) ** 10 == pytest.approx(0.5)
+    constant = card(ema_decay_per_step=0.99, ema_half_life_nimg=None, ema_start_nimg=20)
+    assert [ema.decay_at(constant, nimg) for nimg in (0, 19, 20)] == [0, 0, 0.99]
+    rising = card(batch_size=4, ema_half_life_nimg=40, ema_rampup=0.05)
+    assert ema.decay_at(rising, 0) == 0
+    assert ema.decay_at(rising, 200) == pytest.approx(0.5 ** (4 / 10))
+    assert ema.decay_at(rising, 10_000) == pytest.approx(0.5 ** (4 / 40))
 
 
 @pytest.mark.parametrize(
@@ -160,12 +239,16 @@ def test_average():
     [(0, True, 1, 4 / 5), (32, True, 1, 4 / 5), (48, True, 0.5, 1), (48, False, 0.5, 0.8)],
 )
 def test_rates(nimg, unscaled, left, lazy):
-    rates = schedule.rates_at(card(unscaled_lr_in_decay=unscaled), nimg)
-    assert rates.generator == pytest.approx(1e-3 * left)
+    intervals = {"generator": 2, "discriminator": 4}
+    rates = schedule.rates_at(card(unscaled_lr_in_decay=unscaled), nimg, intervals)
+    assert rates.generator == pytest.approx(1e-3 * left * (2 / 3 if lazy < 1 else 1))
     assert rates.discriminator == pytest.approx(2e-3 * left * lazy)
 
 
 def test_lazy_regularisation_scales_the_betas():
-    recipe = card()
-    assert schedule.betas(recipe.discriminator, schedule.lazy_factor(recipe)) == (0.0, 0.99 ** (4 / 5))
-    assert schedule.lazy_factor(card(r1_gamma=0)) == 1
+    trainer = Trainer(Family(), ARCH, card(), CPU)
+    assert trainer.d_adam.param_groups[0]["betas"] == (0.0, 0.99 ** (4 / 5))
+    assert trainer.g_adam.param_groups[0]["betas"] == (0.0, 0.99)
+    off = Trainer(Family(), ARCH, card(objective={**OBJECTIVE, "r1_gamma": 0}), CPU)
+    assert off.d_adam.param_groups[0]["betas"] == (0.0, 0.99)
+    assert schedule.lazy_factor(1) == 1

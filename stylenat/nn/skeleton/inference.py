@@ -16,14 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylenat.attention import HydraAttention, hydra_attention
 from stylenat.nn import fused_norm
 from stylenat.nn.fused_linear import fusable, linear, linear_add, linear_gelu
 from stylenat.nn.norms import AdaIN
 from stylenat.nn.resample import enlarge
 
 if TYPE_CHECKING:
-    from stylenat.network.generator import Block, Upsample
+    from stylenat.nn.skeleton.generator import Block, Upsample
 
 CHUNK_BYTES = 8 << 20  # of the MLP's hidden features
 
@@ -89,7 +88,7 @@ class FoldedPath:
     def block(self, module: "Block", x_BTC: Tensor, w_BW: Tensor) -> Tensor:
         """A block's output, for large maps written over its input."""
         tokens, channels = x_BTC.shape[1:]
-        if isinstance(module.attn, HydraAttention) and tokens > module.mlp.fc1.out_features:
+        if tokens > module.mlp.fc1.out_features:
             for x_TC, w_1W in zip(x_BTC, w_BW.split(1), strict=True):
                 self._folded_block(module, x_TC, w_1W)
             return x_BTC
@@ -104,9 +103,7 @@ class FoldedPath:
         qkv_TO = self.take("qkv", tokens, 3 * channels, x_TC)
         torch.addmm(bias_O, x_TC, weight_OC.t(), out=qkv_TO)
         out_TC = self.take("attended", tokens, channels, x_TC)
-        packed = qkv_TO.view(1, module.side, module.side, 3, attn.num_heads, -1)
-        shape = (1, module.side, module.side, attn.num_heads, channels // attn.num_heads)
-        hydra_attention(packed, attn.partitions, list(attn.rpb), out=out_TC.view(shape))
+        attn.attend(qkv_TO.view(1, module.side, module.side, -1), out_TC.view(1, module.side, module.side, -1))
         for x, out in zip(_chunks(x_TC), _chunks(out_TC), strict=True):
             x.copy_(linear_add(out, attn.proj.weight, attn.proj.bias, x))
         _mlp(x_TC, *_fold(module.norm2, module.mlp.fc1, x_TC, w_1W), module, x_TC)

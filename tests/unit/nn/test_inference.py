@@ -6,10 +6,11 @@ import pytest
 import torch
 from support import golden
 
-from stylenat.network import FAMILY, inference
+from stylenat.network import FAMILY
 from stylenat.nn import fused_norm
 from stylenat.nn.fused_linear import linear, linear_add, linear_gelu
 from stylenat.nn.norms import AdaIN
+from stylenat.nn.skeleton import inference
 
 # Narrow, so that already maps of 16 px have more tokens than a layer has outputs: both kinds of block run.
 ARCH = {

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from stylenat.training import augment
+from stylenat.objectives import augment
 
 
 def identity(batch, side):
@@ -61,6 +61,22 @@ def test_cutout_is_half_the_side_and_clipped(image):
     assert (out[0] != 0).sum() == 3 * (64 - 16)
     assert (out[1] != 0).sum() == 3 * (64 - 4)
     torch.testing.assert_close(out[2], image[2])
+
+
+def test_the_order_can_be_told_and_what_it_leaves_out_is_not_done(image):
+    chosen = with_(
+        mirror_B=torch.ones(3, dtype=torch.bool),
+        shift_B2=torch.tensor([[1, 0]] * 3),
+        brightness_B=torch.full((3,), 0.5),
+    )
+    shift_first = augment.apply(image, chosen, ("shift", "brightness"))
+    torch.testing.assert_close(shift_first[:, :, 0], torch.full((3, 3, 8), 0.5))
+    torch.testing.assert_close(shift_first[:, :, 1:], image[:, :, :-1] + 0.5)
+    colour_first = augment.apply(image, chosen, ("brightness", "shift"))
+    assert colour_first[:, :, 0].abs().max() == 0
+    torch.testing.assert_close(colour_first[:, :, 1:], image[:, :, :-1] + 0.5)
+    assert torch.equal(augment.apply(image, chosen), augment.apply(image, chosen, augment.ORDER))
+    torch.testing.assert_close(augment.apply(image, chosen), shift_first.flip(3))
 
 
 def test_an_image_s_draw_depends_on_its_index_alone():

@@ -1,10 +1,12 @@
 """The augmentation of balanced consistency: what the discriminator must not care about.
 
-In this order, one draw per image: mirror, shift by up to an eighth (zeros come in), brightness, saturation, contrast,
-and a square of half the side set to zero. Colour acts in the declared range of the networks, not in [0, 1].
+One draw per image: mirror, shift by up to an eighth (zeros come in), brightness, saturation, contrast, and a square of
+half the side set to zero; in this order unless told otherwise. Colour acts in the declared range of the networks, not
+in [0, 1].
 Shape suffixes: image_BCHW; columns x_B of parameters.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from stylenat.core.seeds import generator_at
 
 SHIFT_RATIO = 1 / 8
 CUTOUT_RATIO = 1 / 2
+ORDER = ("mirror", "shift", "brightness", "saturation", "contrast", "cutout")
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,30 @@ def _row(rng: np.random.Generator, shift_px: int, places: int) -> tuple[bool, np
     return mirror, shift, rng.random(3), rng.integers(0, places, size=2)
 
 
-def apply(image_BCHW: torch.Tensor, chosen: Draw) -> torch.Tensor:
-    """The augmented images, differentiable in the images."""
-    image = torch.where(_column(chosen.mirror_B, image_BCHW), image_BCHW.flip(3), image_BCHW)
-    image = _shift(image, chosen.shift_B2)
-    image = image + _column(chosen.brightness_B, image)
-    image = _around(image, image.mean(dim=1, keepdim=True), chosen.saturation_B)
-    image = _around(image, image.mean(dim=(1, 2, 3), keepdim=True), chosen.contrast_B)
+def apply(image_BCHW: torch.Tensor, chosen: Draw, order: Sequence[str] = ORDER) -> torch.Tensor:
+    """The augmented images, differentiable in the images; what `order` leaves out is not done."""
+    for name in order:
+        image_BCHW = TRANSFORMATIONS[name](image_BCHW, chosen)
+    return image_BCHW
+
+
+def _mirror(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
+    return torch.where(_column(chosen.mirror_B, image), image.flip(3), image)
+
+
+def _brightness(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
+    return image + _column(chosen.brightness_B, image)
+
+
+def _saturation(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
+    return _around(image, image.mean(dim=1, keepdim=True), chosen.saturation_B)
+
+
+def _contrast(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
+    return _around(image, image.mean(dim=(1, 2, 3), keepdim=True), chosen.contrast_B)
+
+
+def _cutout(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
     return image * _cutout_mask(image, chosen.cutout_B2)
 
 
@@ -68,8 +88,9 @@ def _around(image: torch.Tensor, centre: torch.Tensor, factor_B: torch.Tensor) -
     return (image - centre) * _column(factor_B, image) + centre
 
 
-def _shift(image_BCHW: torch.Tensor, shift_B2: torch.Tensor) -> torch.Tensor:
+def _shift(image_BCHW: torch.Tensor, chosen: Draw) -> torch.Tensor:
     """Each image moved down and right; pixels from outside are zero."""
+    shift_B2 = chosen.shift_B2
     batch, _, height, width = image_BCHW.shape
     device = image_BCHW.device
     y_BH = torch.arange(height, device=device) - shift_B2[:, :1].to(device)
@@ -90,3 +111,13 @@ def _cutout_mask(image_BCHW: torch.Tensor, centre_B2: torch.Tensor) -> torch.Ten
     y_BH, x_BW = (torch.arange(n, device=device) - first_B2[:, i : i + 1] for i, n in ((0, height), (1, width)))
     hit = ((y_BH >= 0) & (y_BH < side))[:, :, None] & ((x_BW >= 0) & (x_BW < side))[:, None, :]
     return (~hit)[:, None].to(image_BCHW.dtype)
+
+
+TRANSFORMATIONS: dict[str, Callable[[torch.Tensor, Draw], torch.Tensor]] = {
+    "mirror": _mirror,
+    "shift": _shift,
+    "brightness": _brightness,
+    "saturation": _saturation,
+    "contrast": _contrast,
+    "cutout": _cutout,
+}

@@ -5,6 +5,7 @@ Shape suffixes: logit_B1, image_BCHW.
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 
 def generator_loss(fake_logit_B1: torch.Tensor) -> torch.Tensor:
@@ -21,6 +22,17 @@ def r1_penalty(real_logit_B1: torch.Tensor, real_BCHW: torch.Tensor) -> torch.Te
     """Mean over images of the squared norm of D's gradient at the image (arXiv 1801.04406); no gamma, no 1/2."""
     (gradient_BCHW,) = torch.autograd.grad(real_logit_B1.sum(), real_BCHW, create_graph=True)
     return gradient_BCHW.square().flatten(1).sum(dim=1).mean()
+
+
+def lazy_r1(
+    discriminator: nn.Module, real_BCHW: torch.Tensor, gamma: float, interval: int
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The lazy regulariser, gamma / 2 * R1 * interval, and R1 itself for the log (arXiv 1912.04958, appendix B)."""
+    real_BCHW = real_BCHW.detach().requires_grad_(True)
+    logit_B1 = discriminator(real_BCHW)
+    r1 = r1_penalty(logit_B1, real_BCHW)
+    # R1 does not reach the last bias: a gradient of zero, not none, makes Adam's moments advance for all alike.
+    return gamma / 2 * r1 * interval + 0 * logit_B1.sum(), {"r1": r1}
 
 
 def consistency(augmented_logit_B1: torch.Tensor, logit_B1: torch.Tensor) -> torch.Tensor:
