@@ -15,7 +15,7 @@ from stylenat.core.interface import Part
 from stylenat.core.seeds import generator_at
 from stylenat.core.strict import Strict, parse
 from stylenat.objectives.base import Batch, Losses, Objective, Phase
-from stylenat.objectives.losses import discriminator_loss, generator_loss, r1_penalty
+from stylenat.objectives.losses import discriminator_loss, generator_loss, lazy_r1
 from stylenat.objectives.path_length import PathLength
 
 PATH_BATCH_SHRINK = 2  # path length sees half of the batch
@@ -76,11 +76,7 @@ class StyleGAN2Objective(Objective):
 
     def r1_losses(self, batch: Batch) -> Losses:
         """gamma / 2 * R1 * interval."""
-        real_BCHW = batch.real_BCHW.detach().requires_grad_(True)
-        logit_B1 = batch.discriminator(real_BCHW)
-        r1 = r1_penalty(logit_B1, real_BCHW)
-        # R1 does not reach the last bias; see `path_losses`.
-        return self.options.r1_gamma / 2 * r1 * self.options.r1_interval + 0 * logit_B1.sum(), {"r1": r1}
+        return lazy_r1(batch.discriminator, batch.real_BCHW, self.options.r1_gamma, self.options.r1_interval)
 
 
 def styles(batch: Batch, stream: str, mixing: float, count: int | None = None) -> Tensor:
@@ -115,4 +111,4 @@ def _images(batch: Batch, ws_BLW: Tensor) -> Tensor:
 
 def build_objective(options: Mapping[str, Any]) -> StyleGAN2Objective:
     """The objective of a recipe's options; a fault raises InputError."""
-    return StyleGAN2Objective(parse(dict(options), Options, "options"))
+    return StyleGAN2Objective(parse(dict(options), Options, "objective"))

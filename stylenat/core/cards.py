@@ -119,6 +119,7 @@ class TrainingCard(Strict):
     discriminator: Adam  # TTUR: the two learning rates differ
     lr_decay_start_nimg: NonNegative | None = None  # linear to 0 at total_nimg; none: constant
     unscaled_lr_in_decay: bool = False  # official quirk: D's lazy scaling is dropped once decay starts
+    flips: bool = True  # mirrored at random, where the data set allows it
     objective: dict[str, Any]  # losses and regularisers, as the model's family reads them
     ema_decay_per_step: Annotated[float, Field(gt=0, lt=1)] | None = None
     ema_half_life_nimg: PositiveFloat | None = None

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stylenat.metrics._result import Result
 
 NEEDS = "model"
+NEEDS_VALUES = True
 UNIT = "FLOP"
 DIRECTION = "none"
 VERSION = 1

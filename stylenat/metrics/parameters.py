@@ -6,6 +6,7 @@ from stylenat.core.errors import InputError
 from stylenat.metrics._result import Result
 
 NEEDS = "model"
+NEEDS_VALUES = False  # a network of shapes alone will do
 UNIT = "parameters"
 DIRECTION = "none"
 VERSION = 1

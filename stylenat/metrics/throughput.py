@@ -15,6 +15,7 @@ from stylenat.core.seeds import latents
 from stylenat.metrics._result import Result, check_flag, check_integer
 
 NEEDS = "model"
+NEEDS_VALUES = True
 UNIT = "images/s"
 DIRECTION = "higher"
 VERSION = 1

@@ -41,6 +41,7 @@ class Averaged:
     spread: float | None  # standard deviation over seeds; None for one seed
     seeds: int
     entries: list[Entry]
+    inferred: str = ""  # which part of the model's architecture no source states
 
     @property
     def label(self) -> str:
@@ -84,13 +85,15 @@ def averages(data: ReportData, entries: list[Entry]) -> list[Averaged]:
     for entry in entries:
         if entry.value is not None:
             groups.setdefault((entry.planned.protocol, entry.planned.model), []).append(entry)
-    return [_averaged(protocol, model, group) for (protocol, model), group in groups.items()]
+    return [_averaged(data, protocol, model, group) for (protocol, model), group in groups.items()]
 
 
-def _averaged(protocol: str, model: str, group: list[Entry]) -> Averaged:
+def _averaged(data: ReportData, protocol: str, model: str, group: list[Entry]) -> Averaged:
     values = [entry.value for entry in group]
     spread = statistics.stdev(values) if len(values) > 1 else None
-    return Averaged(model, protocol, statistics.fmean(values), group[0].record.unit, spread, len(values), group)
+    inferred = data.models[model].inferred if model in data.models else ""
+    unit = group[0].record.unit
+    return Averaged(model, protocol, statistics.fmean(values), unit, spread, len(values), group, inferred)
 
 
 def resolution_of(data: ReportData, name: str) -> int | None:

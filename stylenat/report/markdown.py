@@ -32,6 +32,7 @@ def render(data: ReportData) -> str:
         f"## Does the harness hold its own checks?\n\n{_checks(data)}" if data.checks else "",
         f"## Do the printed percentages follow?\n\n{_audit(data)}",
         f"## Published beside measured\n\n{_comparison(data)}",
+        f"## What no source settles\n\n{_assumptions(data)}",
         f"## Measurements\n\n{_measurements(data)}",
     ]
     return "\n".join(part for part in parts if part)
@@ -91,12 +92,17 @@ def _cell(cell: Cell, why_nothing: str) -> str:
     quoted = [q.number for q in cell.published[:1]]
     parts = [f"published {with_unit(n.value, n.unit, printed=True)} [{n.grade}]" for n in quoted]
     for mean in cell.measured:
-        label = f" [{mean.label}]" if mean.label else ""
+        label = "".join(f" [{word}]" for word in (mean.label, "inferred" if mean.inferred else "") if word)
         text = mean_text(mean.value, mean.spread, mean.unit)
         parts.append(f"measured {text}{label} ({mean.model} under {mean.protocol})")
     if cell.reason and not why_nothing:
         parts.append(f"not measured: {cell.reason}")
     return escape("; ".join(parts)) or "none found"
+
+
+def _assumptions(data: ReportData) -> str:
+    rows = [[escape(item.title), item.kind, escape(item.text)] for item in view.assumptions(data)]
+    return table(["Card", "About", "Assumed or inferred"], rows)
 
 
 def _measurements(data: ReportData) -> str:

@@ -34,6 +34,7 @@ def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
         elsewhere=view.elsewhere(data),
         published=list(view.quotes(data)),
         networks=view.networks(data),
+        assumptions=view.assumptions(data),
         conventions=_conventions(data),
         drawings=drawings,
         environment=view.environment(data),

@@ -115,12 +115,12 @@ def compared(data: ReportData) -> pd.DataFrame:
                 rows.append(base | {"kind": "published", **found})
             for mean in cell.measured:
                 found = {"value": mean.value, "unit": mean.unit, "sd": mean.spread, "seeds": mean.seeds}
-                where = {"where": f"{mean.protocol}/{mean.model}", "demo": mean.label}
+                where = {"where": f"{mean.protocol}/{mean.model}", "demo": mean.label, "inferred": mean.inferred}
                 rows.append(base | {"kind": "measured", **found, **where})
             if cell.reason:
                 rows.append(base | {"kind": "not measured", "where": cell.reason})
     columns = ["resolution", "method", "quantity", "kind", "value", "unit", "sd", "seeds", "grade", "where", "demo"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*columns, "inferred"])
 
 
 def measurements(data: ReportData) -> pd.DataFrame:

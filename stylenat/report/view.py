@@ -141,6 +141,31 @@ def parts_of(details: dict[str, Any]) -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True)
+class Assumption:
+    """What a model or a recipe rests on that no source confirms."""
+
+    name: str  # of the card
+    title: str
+    kind: str  # architecture, note or recipe
+    text: str
+
+
+def assumptions(data: ReportData) -> list[Assumption]:
+    """Of every model of the run and every claim, and of the recipes that train them; what can't be had at all too."""
+    claimed = {name for judged in data.judged for name in (judged.claim.subject, *judged.claim.reference)}
+    names = {entry.planned.model for entry in data.entries} | claimed | set(data.histories)
+    models = [data.models[name] for name in sorted(filter(None, names)) if name in data.models]
+    found = []
+    for model in models:
+        texts = [("architecture", f"inferred: {model.inferred}" if model.inferred else ""), ("note", model.note)]
+        found += [Assumption(model.name, model.title, kind, text) for kind, text in texts if text and not model.control]
+    recipes = sorted({model.weights.train for model in models if model.weights.train in data.training})
+    for recipe in (data.training[name] for name in recipes):
+        found += [Assumption(recipe.name, recipe.title, "recipe", text) for text in recipe.assumed]
+    return found
+
+
+@dataclass(frozen=True)
 class Setting:
     """One way in which records were made: how many share it."""
 

@@ -155,8 +155,12 @@ def _with_images(result: Result, detector: DetectorCard, real: FeatureTable, fak
 
 
 def _on_model(job: _Job, metric: ModuleType, where: torch.device) -> tuple[Result, dict[str, str]]:
-    """Measure a network with random weights: neither counts nor speed depend on them."""
-    network = _network(job).to(where)
+    """Measure a network with random weights, or none: neither counts nor speed depend on them."""
+    if metric.NEEDS_VALUES:
+        network = _network(job).to(where)
+    else:
+        with torch.device("meta"):
+            network = _network(job)
     result = metric.compute(network, **job.protocol.parameters)
     note = {"weights": "random (speed does not depend on them)"} if job.protocol.timed else {}
     return Result(result.value, {**result.details, **note}, result.flags), {}

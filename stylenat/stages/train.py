@@ -42,7 +42,8 @@ def run(
         found = f"--initial {initial}" if initial else "no --initial"
         raise InputError(f"model '{model.name}': found {found}, its card says initial: {model.initial or 'none'}")
     where, images = get_device(device), open_prepared(manifest)
-    recipe = [model.arch, training.model_dump(mode="json"), images.fingerprint, dataset.flips]
+    flips = dataset.flips and training.flips
+    recipe = [model.arch, training.model_dump(mode="json"), images.fingerprint, flips]
     grown_from = None if initial is None else read_snapshot(initial, model.initial)
     digest = sha256_json(recipe if initial is None else [*recipe, sha256_file(initial)])
     folder = Path(rundir) / digest[:12]
@@ -51,7 +52,7 @@ def run(
         arch=model.arch,
         card=training,
         images=images,
-        flips=dataset.flips,
+        flips=flips,
         rundir=folder,
         device=where,
         initial=grown_from,

@@ -13,22 +13,23 @@ import torch.nn.functional as F
 from stylenat.attention import FullAttention, reference
 
 
-def forward(generator, z_BZ):
-    """Latents (B, Z) to images (B, 3, H, W)."""
+def forward(generator, z_BZ, attend=None):
+    """Latents (B, Z) to images (B, 3, H, W); `attend` is a mixer's forward pass, StyleNAT's if it is not given."""
+    attend = attend or attention_forward
     w_BW = generator.style(z_BZ)
     x_BTC, rgb = generator.input(len(z_BZ)), None
     for level, to_rgb in zip(generator.layers, generator.to_rgbs, strict=True):
         for block in level.blocks:
-            x_BTC = block_forward(block, x_BTC, w_BW)
+            x_BTC = block_forward(block, x_BTC, w_BW, attend)
         if level.upsample is not None:
             x_BTC = upsample_forward(level.upsample, x_BTC)
         rgb = rgb_forward(to_rgb, x_BTC, rgb)
     return rgb
 
 
-def block_forward(block, x_BTC, w_BW):
+def block_forward(block, x_BTC, w_BW, attend):
     """Attention and MLP, each with its own normalised input and residual sum."""
-    x_BTC = x_BTC + attention_forward(block.attn, adain(block.norm1, x_BTC, w_BW), block.side)
+    x_BTC = x_BTC + attend(block.attn, adain(block.norm1, x_BTC, w_BW), block.side)
     hidden = F.gelu(block.mlp.fc1(adain(block.norm2, x_BTC, w_BW)))
     return x_BTC + block.mlp.fc2(hidden)
 

@@ -30,6 +30,7 @@ def test_a_metric_declares_what_it_is(name):
     assert module.UNIT
     assert isinstance(module.VERSION, int)
     assert callable(module.compute)
+    assert module.NEEDS == "features" or module.NEEDS_VALUES in (True, False)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stylenat.core.catalog import Catalog
+from stylenat.core.errors import InputError
 from stylenat.core.images import to_uint8
 from stylenat.core.registry import ROOT, load_family
 from stylenat.core.seeds import latents
@@ -104,6 +105,19 @@ def test_large_networks_build_and_keep_their_shape(model):
     assert generator.spec.resolution == model.arch["resolution"]
     assert sum(p.numel() for p in generator.parameters()) > 1e6
     assert sum(p.numel() for p in discriminator.parameters()) > 1e6
+
+
+TRAINED = [model for model in MODELS if model.weights.train is not None]
+
+
+@pytest.mark.parametrize("model", TRAINED, ids=ids(TRAINED))
+def test_a_recipe_fits_its_family(model):
+    options = CATALOG.training(model.weights.train).objective
+    objective = load_family(model.family).build_objective(options)
+    parts = [phase.part for phases in objective.rounds for phase in phases]
+    assert {"generator", "discriminator"} == set(parts)
+    with pytest.raises(InputError, match="objective: unknown key 'r1_gama'"):
+        load_family(model.family).build_objective({**options, "r1_gama": 1})
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if not m.control], ids=ids(m for m in MODELS if not m.control))

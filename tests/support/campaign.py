@@ -32,7 +32,7 @@ CARDS = {
     f"models/{OFFICIAL}": {"title": "StyleNAT, 256 px", "method": "StyleNAT", "family": "stylenat.network",
                            "arch": {"resolution": 256}, "weights": {"none": "no file"}, **_COMMON},
     f"models/{LONG}": {"title": EVIL, "method": "Long", "family": "stylenat.network", "arch": {"resolution": 256},
-                       "weights": {"none": "no file"}, **_COMMON},
+                       "weights": {"none": "no file"}, "inferred": f"its width {EVIL}", **_COMMON},
     f"models/{DEMO}": {"title": "StyleNAT, small", "method": "StyleNAT", "family": "stylenat.network",
                        "arch": {"resolution": 32}, "dataset": "photos", "weights": {"train": "short"}, **_COMMON},
     "models/real-photos": {"title": "Control real", "method": "control (real)", "family": "baselines.controls.real",
@@ -46,7 +46,7 @@ CARDS = {
     "training/short": {
         "title": "Short", "hardware": "CPU", "hours": "minutes", "total_nimg": 100, "batch_size": 10,
         "generator": {"lr": 0.001}, "discriminator": {"lr": 0.001}, "objective": {"r1_gamma": 1, "r1_interval": 4},
-        "ema_half_life_nimg": 10, "log_nimg": 10, "state_nimg": 50,
+        "ema_half_life_nimg": 10, "log_nimg": 10, "state_nimg": 50, "assumed": [f"the batch {EVIL}"],
     },
     "detectors/random": {"title": "Random", "extractor": "inception-v3-compat", "layer": "64",
                          "weights": {"random_seed": 0}, "comparable": False, "reason": "random", "reference": "none"},

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -270,3 +271,25 @@ def test_a_weak_source_under_the_fitting_reading_is_named():
 def test_a_measured_claim_without_its_protocol_is_refused():
     with pytest.raises(InputError, match="without its protocol"):
         judge(claim("at_most", expected=1), {}, published)
+
+
+def test_a_count_of_an_inferred_network_confirms_nothing():
+    card = claim("ratio", COUNT, reference=["r"], expected=0.72, tolerance=0.005)
+    found = evidence(COUNT, s=[72.0], r=[100.0])
+    assert verdict(card, found, COUNT).status == "reproduced"
+    found["r"] = replace(found["r"], inferred="widths, from a search for that very count")
+    blocked = verdict(card, found, COUNT)
+    assert blocked.status == "not_comparable"
+    assert blocked.measured is None
+    assert blocked.reason.startswith(
+        "Counted: s 72 u, r 100 u. But r's architecture is inferred: widths, from a search"
+    )
+
+
+def test_a_speed_of_an_inferred_network_is_judged_with_that_said():
+    card = claim("ratio", SPEED, reference=["r"], expected=2.0, tolerance=0.5)
+    found = evidence(SPEED, s=[20.0, 20.1, 19.9], r=[10.0, 10.1, 9.9])
+    found["r"] = replace(found["r"], inferred="widths.")
+    judged = verdict(card, found, SPEED)
+    assert judged.status == "reproduced"
+    assert judged.reason.endswith("The architecture of r is inferred: widths.")

@@ -49,6 +49,13 @@ def test_every_demo_number_is_labelled(complete):
     assert all(row[4].endswith("[demo]") for row in numbers)
 
 
+def test_what_no_source_settles_is_told(complete):
+    text = markdown.render(campaign.data(complete))
+    evil = " ".join(campaign.EVIL.split())
+    assert [evil, "architecture", f"inferred: its width {evil}"] in rows(text)
+    assert ["Short", "recipe", f"the batch {evil}"] in rows(text)
+
+
 def test_a_stale_verdict_is_not_in_the_readme(complete):
     (complete / campaign.SIZE).unlink()
     table = readme.render_verdict_table(campaign.data(complete))

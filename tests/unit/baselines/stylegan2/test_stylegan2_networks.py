@@ -5,7 +5,7 @@ import torch
 from support import golden, golden_stylegan
 
 from baselines.stylegan2 import FAMILY
-from baselines.stylegan2.checkpoint import computed_buffer
+from baselines.stylegan2.checkpoint import RULES
 from baselines.stylegan2.config import parse_arch
 from stylenat.core.errors import InputError
 
@@ -116,13 +116,14 @@ def test_the_group_size_decides_which_images_share_a_deviation():
 
 
 def test_official_buffers_that_are_computed_are_the_filters_alone():
+    (rule,) = RULES
     for case in ("stylegan2_g-64", "stylegan2_d-64"):
         spec, arrays = golden.load(case)
-        computed = {key for key in spec["buffers"] if computed_buffer(key) is not None}
-        assert computed == set(spec["buffers"]) - set(spec["seeded_buffers"])
-        for key in computed:
-            assert torch.equal(computed_buffer(key), torch.tensor(arrays[f"buffer:{key}"]))
-    assert computed_buffer("synthesis.b4.conv1.weight") is None
+        computed = {key: match for key in spec["buffers"] if (match := rule.pattern.fullmatch(key))}
+        assert set(computed) == set(spec["buffers"]) - set(spec["seeded_buffers"])
+        for key, match in computed.items():
+            assert torch.equal(rule.expected(match), torch.tensor(arrays[f"buffer:{key}"]))
+    assert not rule.pattern.fullmatch("synthesis.b4.conv1.weight")
 
 
 @pytest.mark.parametrize("value", [256.0, 0.5, None])
