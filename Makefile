@@ -68,6 +68,7 @@ bench: $(READY) natten
 	python tests/bench/bench_attention.py --out $(BENCH_OUT) --model stylenat-ffhq-1024 --min-px 512 --rounds 2 \
 	    --sides natten tiled --name attention-1024
 	python tests/bench/bench_generator.py --out $(BENCH_OUT)
+	python tests/bench/bench_networks.py --out $(BENCH_OUT)
 	python tests/bench/bench_gpu.py --out $(BENCH_OUT)
 
 clean:

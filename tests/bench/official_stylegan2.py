@@ -2,19 +2,14 @@
 
 Same weights, same numbers: weights are modulated and demodulated for each image and the batch is one grouped
 convolution; filters run behind explicit insertion of zeros and padding; noise, bias, activation, gain and bound are
-steps of their own. What the project's generator is compared with: run as a program, it prints both times.
-Shape suffixes as in `baselines.stylegan2.generator`.
+steps of their own. What the project's generator is compared with. Shape suffixes as in
+`baselines.stylegan2.generator`.
 """
 
-import argparse
 import math
 
 import torch
 import torch.nn.functional as F
-from harness import heading, seconds_in_turn, summary
-
-from baselines.stylegan2 import FAMILY
-from stylenat.core.seeds import latents
 
 
 def upfirdn(x_BCHW, kernel_KK, up, padding, gain):
@@ -81,43 +76,6 @@ class OfficialOrder:
         return x if torgb.clamp is None else x.clamp(-torgb.clamp, torgb.clamp)
 
 
-def randomised(arch):
-    """A generator whose noise and biases have something to do."""
-    torch.manual_seed(0)
-    generator = FAMILY.build_generator(arch).eval().requires_grad_(False)
-    for key, parameter in generator.named_parameters():
-        if key.endswith(("noise_strength", "bias")):
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return generator
-
-
-def error(generator, z_BZ):
-    """Largest difference between the two orders, over the largest value."""
-    expected = OfficialOrder(generator)(z_BZ)
-    return float((generator(z_BZ) - expected).abs().max() / expected.abs().max())
-
-
-@torch.inference_mode()
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--resolution", type=int, default=256)
-    arguments.add_argument("--rounds", type=int, default=7)
-    arguments.add_argument("--batches", type=int, nargs="+", default=[1, 4])
-    args = arguments.parse_args()
-    generator = randomised({"resolution": args.resolution})
-    official = OfficialOrder(generator)
-    print(heading(torch.device("cpu")) + f", StyleGAN2 {args.resolution} px, float32")
-    for batch in args.batches:
-        z_BZ = latents(0, range(batch), generator.spec.z_dim)
-        found = error(generator, z_BZ)
-        sides = {"official": lambda z=z_BZ: official(z), "ours": lambda z=z_BZ: generator(z)}
-        rows = summary(seconds_in_turn(sides, args.rounds), "ours")
-        for name, row in rows.items():
-            low, high = row["over_ours_spread"]
-            print(f"batch {batch} {name:<8} {row['median_ms']:>7.0f} ms  least {row['least_ms']:>6.0f} ms"
-                  f"  {row['over_ours']:5.2f} times ours ({low:.2f} to {high:.2f})", flush=True)  # fmt: skip
-        print(f"# batch {batch}: largest difference {found:.1e} of the largest value")
-
-
-if __name__ == "__main__":
-    main()
+def forward(generator, z_BZ):
+    """Latents (B, Z) to images (B, 3, H, W)."""
+    return OfficialOrder(generator)(z_BZ)
