@@ -3,7 +3,7 @@
 Shape suffixes: z_BZ latents, labels_B class labels, image_BCHW images (B batch, Z latent size, C 3, H = W resolution).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -52,3 +52,13 @@ class Family(Protocol):
     def import_checkpoint(self, path: Path, arch: Mapping[str, Any], part: Part = "generator") -> dict:
         """The state dict of one network from a foreign file, EMA preferred; any key left over raises InputError."""
         ...
+
+
+@dataclass(frozen=True)
+class NetworkFamily:
+    """A Family made of its four functions."""
+
+    build_generator: Callable[[Mapping[str, Any]], torch.nn.Module]
+    build_discriminator: Callable[[Mapping[str, Any]], torch.nn.Module]
+    build_objective: Callable[[Mapping[str, Any]], torch.nn.Module]
+    import_checkpoint: Callable[..., dict]

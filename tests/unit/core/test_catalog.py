@@ -63,10 +63,13 @@ def test_a_name_that_differs_from_its_file_is_refused(config):
     ("row", "says"),
     [
         ({"models": ["stylenat-demo-32"], "protocols": ["fid-dmeo"]}, "did you mean 'fid-demo'"),
-        ({"models": ["stylegan-xl-ffhq-256"], "protocols": ["parameters"]}, "published numbers only"),
+        ({"models": ["hit-l-ffhq-256"], "protocols": ["parameters"]}, "published numbers only: never built"),
+        ({"models": ["hit-b-ffhq-256"], "protocols": ["stylenat-50k"]}, "this model has no weights: never published"),
     ],
 )
 def test_a_run_that_can_not_be_measured_is_refused(config, row, says):
+    edit(config / "models/hit-l-ffhq-256.yaml", family=None, arch={}, weights={"none": "never built"})
+    edit(config / "models/hit-b-ffhq-256.yaml", weights={"none": "never published"})
     data = {**read_yaml(config / "config.yaml"), "measure": [row]}
     with pytest.raises(InputError, match=says):
         Run(Catalog(config), data)
@@ -82,7 +85,8 @@ def test_the_claims_of_a_run_are_patterns(config):
     catalog = Catalog(config)
     data = read_yaml(config / "config.yaml")
     own = [n for n in catalog.names("claims") if catalog.claim(n).about == "paper"]
-    checks = ["check-fid-controls-32", "check-fid-controls-64"]
+    demos = [f"check-{name}-demo" for name in ("hit", "stylegan-xl", "stylegan2", "stylenat", "styleswin")]
+    checks = ["check-fid-controls-32", "check-fid-controls-64", *demos]
     assert Run(catalog, {**data, "claims": ["*"]}).claims == sorted([*own, *checks])
     with pytest.raises(InputError, match="no claim matches 'nothing-"):
         Run(catalog, {**data, "claims": ["nothing-*"]})

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from stylenat.core.cards import Weights
 from stylenat.core.catalog import Catalog, Job, Run
 from stylenat.core.errors import InputError
 from stylenat.core.lookup import Lookup, use_checkout
@@ -42,9 +43,11 @@ def test_weights_come_from_where_the_card_says(model, path):
     assert str(lookup().weights(w(model=model))) == path
 
 
-def test_a_model_without_weights_says_why():
-    with pytest.raises(InputError, match="'stylegan-xl-ffhq-256' has no weights"):
-        lookup().weights(w(model="stylegan-xl-ffhq-256"))
+def test_a_model_without_weights_says_why(monkeypatch):
+    bare = CATALOG.model("hit-b-ffhq-256").model_copy(update={"weights": Weights(none="never published")})
+    monkeypatch.setattr(Catalog, "model", lambda self, name: bare)
+    with pytest.raises(InputError, match="'hit-b-ffhq-256' has no weights: never published"):
+        lookup(measure=[{"models": ["hit-b-ffhq-256"], "protocols": ["parameters"]}]).weights(w(model="hit-b-ffhq-256"))
 
 
 def test_a_record_s_path_leads_back_to_its_job():

@@ -1,10 +1,10 @@
 """Networks built in ways other than the plain one: on the meta device, emptied, copied, with warnings as errors."""
 
-import copy
 import warnings
 
 import pytest
 import torch
+from support import building
 
 from stylenat.network import FAMILY
 
@@ -29,27 +29,11 @@ def build(part):
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator"])
-def test_a_network_emptied_and_loaded_is_the_same(part):
+def test_a_network_emptied_and_loaded_or_copied_is_the_same(part):
     network, x = build(part)
-    with torch.device("meta"):
-        other = FAMILY.build_generator(ARCH) if part == "generator" else FAMILY.build_discriminator(ARCH)
-    other.to_empty(device="cpu").eval()
-    for buffer in other.buffers():
-        buffer.fill_(float("nan"))
-    other.load_state_dict(network.state_dict(), strict=True)
-    with torch.inference_mode():
-        assert torch.equal(other(x), network(x))
-
-
-def test_a_copy_of_the_generator_is_independent_and_equal():
-    network, z = build("generator")
-    other = copy.deepcopy(network)
-    with torch.no_grad():
-        before = network(z)
-        next(other.parameters()).add_(1)
-        assert torch.equal(network(z), before)
-        other.load_state_dict(network.state_dict())
-        assert torch.equal(other(z), before)
+    make = FAMILY.build_generator if part == "generator" else FAMILY.build_discriminator
+    building.check_emptied_and_loaded(network, lambda: make(ARCH), x)
+    building.check_copy(network, x)
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator"])

@@ -14,7 +14,12 @@ from stylenat.core.strict import read_yaml
 from stylenat.stages import judge
 
 CATALOG = Catalog(ROOT / "config")
-COUNTS = {"stylenat-ffhq-256": 48_921_000.0, "stylenat-ffhq-1024": 49_452_934.0}
+COUNTS = {
+    "stylenat-ffhq-256": 48_921_000.0,
+    "stylenat-ffhq-1024": 49_452_934.0,
+    "stylegan-xl-ffhq-256": 67_929_851.0,
+    "stylegan-xl-ffhq-256-scratch": 34_015_675.0,
+}
 
 
 @pytest.fixture(params=["config"])
@@ -109,7 +114,6 @@ def test_a_record_of_another_job_is_refused(results):
     [
         ("fid-256", "stylenat-ffhq-256: not measured under stylenat-50k in run 'demo'; config/paper.yaml measures it."),
         ("throughput-256", "under throughput-official-script in run 'demo'; config/paper.yaml measures it."),
-        ("parameters-saving-measured", "stylegan-xl-ffhq-256: published numbers only, because its network is not part"),
     ],
 )
 def test_what_the_demo_leaves_out_is_told_with_where_to_find_it(results, claim, says):
@@ -117,6 +121,32 @@ def test_what_the_demo_leaves_out_is_told_with_where_to_find_it(results, claim, 
     found = verdict_on(claim, results)
     assert found.status == "not_run"
     assert says in found.reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "status", "says"),
+    [
+        (
+            "parameters-saving-measured",
+            "not_comparable",
+            "But stylegan-xl-ffhq-256's architecture is inferred: stem size",
+        ),
+        ("parameters-saving-readme-recipe", "not_reproduced", "48,921,000 / 34,015,675 = 1.4382: outside 0.72"),
+    ],
+)
+def test_a_saving_holds_against_a_known_network_alone(results, claim, status, says):
+    fill(results, claim, lambda job: COUNTS[job["model"]])
+    found = verdict_on(claim, results)
+    assert found.status == status
+    assert says in found.reason
+
+
+@pytest.mark.parametrize("results", ["paper"], indirect=True)
+def test_weights_that_fit_confirm_an_inferred_architecture(results):
+    fill(results, "fid-256-below-stylegan-xl", lambda job: 2.0 if job["model"] == "stylenat-ffhq-256" else 2.2)
+    found = verdict_on("fid-256-below-stylegan-xl", results)
+    assert found.status == "reproduced"
+    assert "inferred" not in found.reason
 
 
 @pytest.mark.parametrize("results", ["paper"], indirect=True)

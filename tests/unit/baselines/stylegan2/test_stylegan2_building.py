@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from support import building
 
 from baselines.stylegan2 import FAMILY
 from stylenat.core.errors import InputError
@@ -28,29 +29,10 @@ def build(part):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_network_emptied_and_loaded_is_the_same(part):
+def test_a_network_emptied_and_loaded_or_copied_is_the_same(part):
     network, x = build(part)
-    with torch.device("meta"):
-        other = fresh(part)
-    other.to_empty(device="cpu").eval()
-    for buffer in other.buffers():
-        buffer.fill_(float("nan"))
-    other.load_state_dict(network.state_dict(), strict=True)
-    with torch.inference_mode():
-        assert torch.equal(other(x), network(x))
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_a_copy_is_independent_and_equal(part):
-    network, x = build(part)
-    other = copy.deepcopy(network)
-    with torch.no_grad():
-        before = network(x)
-        for parameter in other.parameters():
-            parameter.add_(1)
-        assert torch.equal(network(x), before)
-        other.load_state_dict(network.state_dict())
-        assert torch.equal(other(x), before)
+    building.check_emptied_and_loaded(network, lambda: fresh(part), x)
+    building.check_copy(network, x)
 
 
 @pytest.mark.parametrize("part", PARTS)

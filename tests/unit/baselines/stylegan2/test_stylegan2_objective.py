@@ -185,9 +185,9 @@ def test_the_mean_style_follows_unmixed_styles_in_training_alone(batch):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({}, "options: r1_gamma: Field required"),
-        ({"r1_gamma": -1}, "options: r1_gamma"),
-        ({"r1_gamma": 1, "style_mixing": 1.5}, "options: style_mixing"),
+        ({}, "objective: r1_gamma: Field required"),
+        ({"r1_gamma": -1}, "objective: r1_gamma"),
+        ({"r1_gamma": 1, "style_mixing": 1.5}, "objective: style_mixing"),
         ({"r1_gamma": 1, "r1_intervall": 4}, "unknown key 'r1_intervall'; did you mean 'r1_interval'"),
     ],
 )
