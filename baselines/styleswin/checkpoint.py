@@ -6,23 +6,22 @@ lie together in `attn` here. The region masks, most of a file at 1024 px, follow
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from baselines.styleswin.attention import HIDDEN, hidden_regions, relative_position_index
 from baselines.styleswin.config import Arch, parse_arch
 from baselines.styleswin.discriminator import Discriminator
 from baselines.styleswin.generator import Generator
 from stylenat.checkpoints import skeleton
-from stylenat.checkpoints.accept import Rule, Shapes, take_state, without_prefix
+from stylenat.checkpoints.accept import Rule, Shapes, without_prefix
 from stylenat.checkpoints.arguments import compare_arguments
-from stylenat.checkpoints.entries import read_entry
-from stylenat.checkpoints.plain import plain
+from stylenat.checkpoints.entries import import_entry
 from stylenat.core.interface import Part
-from stylenat.core.snapshot import Imported
 from stylenat.nn.skeleton.config import resolution_of
 
 PROJECTION = re.compile(r"^(layers\.\d+\.blocks\.[01]\.)((?:qkv|proj)\.\w+)$")
@@ -39,14 +38,10 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
     Raises:
         InputError: the file can't be read without running code, holds no such network, or holds another one.
     """
-    entry, config = read_entry(path, part), parse_arch(arch)
-    arguments = plain(entry.arguments)
-    equal = compare_arguments(arguments, {"size": "resolution"}, config, path)
-    with torch.device("meta"):
-        network: nn.Module = Generator(arch) if part == "generator" else Discriminator(arch)
-    state, account = take_state(entry.state, network, path, part, _rules(config), _rename)
-    found = {"layout": entry.layout, "entry": entry.name, **account}
-    return Imported(state, {**found, "arguments": arguments, "arguments_equal_to_card": equal})
+    config = parse_arch(arch)
+    build = Generator if part == "generator" else Discriminator
+    check = partial(compare_arguments, names={"size": "resolution"}, arch=config, path=path)
+    return import_entry(path, part, lambda: build(arch), check, _rules(config), _rename)[0]
 
 
 def own_name(official: str) -> str:

@@ -1,12 +1,18 @@
 """The networks in torch files of the StyleSwin line: `g_ema`, `g` and `d`, at the top or under `state_dicts`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stylenat.checkpoints.plain import key_text, shown
+import torch
+from torch import nn
+
+from stylenat.checkpoints.accept import Renaming, Rule, take_state
+from stylenat.checkpoints.plain import key_text, plain, shown
 from stylenat.checkpoints.torch_file import read_torch_file
 from stylenat.core.errors import InputError
 from stylenat.core.interface import Part
+from stylenat.core.snapshot import Imported
 
 ENTRIES: dict[Part, tuple[str, ...]] = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
 SHOWN_KEYS = 5
@@ -19,6 +25,31 @@ class Entry(NamedTuple):
     name: str  # g_ema, g or d
     state: dict[Any, Any]
     arguments: Any
+
+
+def import_entry(
+    path: Path,
+    part: Part,
+    make: Callable[[], nn.Module],
+    check: Callable[[Any], list[str]],
+    rules: Sequence[Rule],
+    rename: Renaming,
+) -> tuple[Imported, Entry]:
+    """The state of the network that `make` builds from the entry of its part, with an account of it; and that entry.
+
+    check: compares the stored arguments with the card; the names of those that are equal.
+
+    Raises:
+        InputError: the file can't be read without running code, holds no such network, or holds another one.
+    """
+    entry = read_entry(path, part)
+    arguments = plain(entry.arguments)
+    equal = check(arguments)
+    with torch.device("meta"):
+        network = make()
+    state, account = take_state(entry.state, network, path, part, rules, rename)
+    found = {"layout": entry.layout, "entry": entry.name, **account}
+    return Imported(state, {**found, "arguments": arguments, "arguments_equal_to_card": equal}), entry
 
 
 def read_entry(path: Path, part: Part) -> Entry:

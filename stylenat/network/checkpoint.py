@@ -7,17 +7,16 @@ rpb0 and rpb1 where the network now has a list, and split in two what is one tab
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from stylenat.checkpoints.accept import Shapes, take_state, without_prefix
-from stylenat.checkpoints.entries import read_entry
-from stylenat.checkpoints.plain import plain
+from stylenat.checkpoints.accept import Shapes, without_prefix
+from stylenat.checkpoints.entries import import_entry
 from stylenat.core.interface import Part
-from stylenat.core.snapshot import Imported
 from stylenat.network.checkpoint_arguments import check_arguments
 from stylenat.network.checkpoint_buffers import RULES
 from stylenat.network.config import parse_arch
@@ -36,21 +35,12 @@ def import_checkpoint(path: Path, arch: Mapping[str, Any], part: Part = "generat
     Raises:
         InputError: the file can't be read without running code, holds no such network, or holds another one.
     """
-    entry = read_entry(path, part)
-    arguments = plain(entry.arguments)
-    equal = check_arguments(arguments, parse_arch(arch), part, path)
-    with torch.device("meta"):
-        network: nn.Module = Generator(arch) if part == "generator" else Discriminator(arch)
-    state, account = take_state(entry.state, network, path, part, RULES, _rename)
-    found = {
-        "layout": entry.layout,
-        "bias_tables": _bias_tables(entry.state),
-        "entry": entry.name,
-        **account,
-        "arguments": arguments,
-        "arguments_equal_to_card": equal,
-    }
-    return Imported(state, found)
+    config = parse_arch(arch)
+    build = Generator if part == "generator" else Discriminator
+    check = partial(check_arguments, arch=config, part=part, path=path)
+    imported, entry = import_entry(path, part, lambda: build(arch), check, RULES, _rename)
+    imported.found["bias_tables"] = _bias_tables(entry.state)
+    return imported
 
 
 def _bias_tables(state: Mapping[Any, Any]) -> str | None:

@@ -29,6 +29,7 @@ class Draw:
     saturation_B: torch.Tensor  # factor around the mean of the channels, in [0, 2)
     contrast_B: torch.Tensor  # factor around the mean of the image, in [0.5, 1.5)
     cutout_B2: torch.Tensor  # centre of the square, px, int64
+    cutout_ratio: float = CUTOUT_RATIO  # side of the square, over the image's
 
 
 def draw(seed: int, stream: str, indices: range, side: int) -> Draw:
@@ -77,7 +78,7 @@ def _contrast(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
 
 
 def _cutout(image: torch.Tensor, chosen: Draw) -> torch.Tensor:
-    return image * _cutout_mask(image, chosen.cutout_B2)
+    return image * _cutout_mask(image, chosen.cutout_B2, int(image.shape[2] * chosen.cutout_ratio + 0.5))
 
 
 def _column(values_B: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -102,10 +103,9 @@ def _shift(image_BCHW: torch.Tensor, chosen: Draw) -> torch.Tensor:
     return (moved_BHWC * inside[..., None]).permute(0, 3, 1, 2)
 
 
-def _cutout_mask(image_BCHW: torch.Tensor, centre_B2: torch.Tensor) -> torch.Tensor:
-    """Zero in a square of half the side around each centre, clipped at the borders; one elsewhere."""
+def _cutout_mask(image_BCHW: torch.Tensor, centre_B2: torch.Tensor, side: int) -> torch.Tensor:
+    """Zero in a square of `side` px around each centre, clipped at the borders; one elsewhere."""
     _, _, height, width = image_BCHW.shape
-    side = int(height * CUTOUT_RATIO + 0.5)
     device = image_BCHW.device
     first_B2 = centre_B2.to(device) - side // 2
     y_BH, x_BW = (torch.arange(n, device=device) - first_B2[:, i : i + 1] for i, n in ((0, height), (1, width)))

@@ -81,7 +81,7 @@ def test_the_order_can_be_told_and_what_it_leaves_out_is_not_done(image):
 
 def test_an_image_s_draw_depends_on_its_index_alone():
     whole, part = augment.draw(1, "bcr_real", range(10), 32), augment.draw(1, "bcr_real", range(4, 6), 32)
-    for field in dataclasses.fields(augment.Draw):
+    for field in (field for field in dataclasses.fields(augment.Draw) if "_B" in field.name):
         assert torch.equal(getattr(whole, field.name)[4:6], getattr(part, field.name))
     other = augment.draw(1, "bcr_fake", range(10), 32)
     assert not torch.equal(whole.brightness_B, other.brightness_B)

@@ -1,6 +1,7 @@
 """The projected discriminator: counts to the integer, what is frozen, where weights come from, its augmentation."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 import timm
@@ -13,6 +14,7 @@ from baselines.stylegan_xl.config import WeightFile
 from baselines.stylegan_xl.features import load_weights
 from baselines.stylegan_xl.projections import RandomProjection
 from stylenat.core.errors import InputError
+from stylenat.objectives import augment
 
 OFFICIAL = {"resolution": 256, "up_factors": [2, 2, 2, 2]}
 SMALL = {"resolution": 16, "channel_max": 8, "deit": "tiny", "feature_px": 128, "features": {"random_seed": 0}}
@@ -198,21 +200,19 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path):
         load_weights(network, WeightFile(file=tmp_path / "none", sha256="0" * 64), "features.deit")
 
 
-def test_colours_shift_and_cutout():
-    image = torch.rand(2, 3, 10, 10)
-    one, none = torch.ones(2, 1, 1, 1), torch.zeros(2, 1, 1, 1)
-    torch.testing.assert_close(augmentation.recolour(image, one * 0.25, one, one), image + 0.25)
-    grey = augmentation.recolour(image, none, none, one)
-    torch.testing.assert_close(grey, image.mean(1, keepdim=True).expand_as(image))
-    flat = augmentation.recolour(image, none, one, none)
-    torch.testing.assert_close(flat, image.mean((1, 2, 3), keepdim=True).expand_as(image))
-    moved = augmentation.shift(image, torch.tensor([[2, -3], [0, 0]]))
-    torch.testing.assert_close(moved[0, :, 2:, :-3], image[0, :, :-2, 3:])
-    assert moved[0, :, :2].abs().max() == moved[0, :, :, -3:].abs().max() == 0
-    assert torch.equal(moved[1], image[1])
-    cut = augmentation.cut_out(torch.ones(2, 3, 10, 10), torch.tensor([[3, 5], [-1, 9]]), 2)
-    assert [(cut[i] == 0).sum().item() for i in range(2)] == [3 * 4, 3 * 1]
-    assert cut[0, :, 3:5, 5:7].abs().max() == 0
+def test_colours_come_before_zeros_and_the_square_is_small():
+    torch.manual_seed(0)
+    image = torch.rand(300, 3, 20, 20)
+    chosen = augmentation.draw(image)
+    still = replace(chosen, shift_B2=torch.zeros_like(chosen.shift_B2))
+    cut = augment.apply(torch.ones(300, 3, 20, 20), still, ("cutout",))
+    areas = (cut[:, 0] == 0).sum(dim=(1, 2))
+    assert areas.max() == 4 * 4  # a fifth of 20
+    assert areas.min() < 16
+    found = augment.apply(image, chosen, augmentation.ORDER)
+    coloured = augment.apply(image, chosen, ("brightness", "saturation", "contrast"))
+    torch.testing.assert_close(found, augment.apply(coloured, chosen, ("shift", "cutout")))
+    assert not chosen.mirror_B.any()
 
 
 def test_the_augmentation_stays_in_its_bounds_and_differs_by_image():
