@@ -17,7 +17,7 @@ NEEDS = "model"
 NEEDS_VALUES = True
 UNIT = "FLOP"
 DIRECTION = "none"
-VERSION = 1
+VERSION = 2  # 1 missed the products of networks that took a way of their own without gradients
 PARAMETERS: frozenset[str] = frozenset()
 CONVENTION = "one multiply-add = 2 FLOP"
 
@@ -63,7 +63,8 @@ def _count(generator: torch.nn.Module) -> FlopCounterMode:
     device = next(generator.parameters()).device
     z_BZ = torch.zeros(1, generator.spec.z_dim, device=device)
     counter = FlopCounterMode(display=False, depth=None)
-    # The fused attention operators of the CPU have no formula; the plain one is made of counted products.
-    with sdpa_kernel(SDPBackend.MATH), torch.no_grad(), counter:
+    # The fused attention operators of the CPU have no formula; the plain one is made of counted products. So are the
+    # networks' plain ways, which run where gradients may be taken; of frozen parameters none are.
+    with sdpa_kernel(SDPBackend.MATH), torch.enable_grad(), counter:
         generator(z_BZ)
     return counter

@@ -7,6 +7,7 @@ images in ImageNet-normalised range.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
@@ -127,13 +128,18 @@ class ToRGB(nn.Module):
     def forward(self, x_BTC: torch.Tensor, skip_BCHW: torch.Tensor | None) -> torch.Tensor:
         """Tokens (B, H * W, C) and the image so far to an image (B, 3, H, W)."""
         side = round(x_BTC.shape[1] ** 0.5)
-        with torch.autocast(x_BTC.device.type, enabled=False):  # images are summed at full precision
+        with _full_precision(x_BTC.device.type):  # in which images are summed
             weight_B3C = self.conv.weight.flatten(1).expand(len(x_BTC), -1, -1)
             rgb_BCHW = torch.bmm(weight_B3C, x_BTC.to(weight_B3C.dtype).transpose(1, 2)).unflatten(2, (side, side))
             rgb_BCHW = rgb_BCHW + (self.conv.bias.view(1, -1, 1, 1) + self.bias)
             if skip_BCHW is None:
                 return rgb_BCHW
             return rgb_BCHW + (skip_BCHW if self.upsample is None else self.upsample(skip_BCHW))
+
+
+def _full_precision(device_type: str) -> AbstractContextManager[object]:
+    """Autocast switched off; a device without numbers has none."""
+    return nullcontext() if device_type == "meta" else torch.autocast(device_type, enabled=False)
 
 
 class SkeletonGenerator(nn.Module):

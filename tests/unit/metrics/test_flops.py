@@ -3,7 +3,9 @@ import torch
 import torch.nn.functional as F
 from support.toys import ToyGenerator
 
+from stylenat.core.catalog import Catalog
 from stylenat.core.interface import GeneratorSpec
+from stylenat.core.registry import ROOT, load_family
 from stylenat.metrics import flops
 
 
@@ -127,3 +129,27 @@ def test_the_network_is_left_as_it_was():
 
 def test_the_convention_is_told():
     assert flops.compute(ToyGenerator()).details["convention"] == "one multiply-add = 2 FLOP"
+
+
+@pytest.mark.parametrize(
+    ("name", "gmacs"),
+    [("stylenat-ffhq-256", 94.7), ("styleswin-ffhq-256", 95.6), ("stylegan2-ffhq-256", 45.4)],
+)
+def test_the_papers_networks_have_the_official_ones_operations(name, gmacs):
+    card = Catalog(ROOT / "config").model(name)
+    with torch.device("meta"):
+        generator = load_family(card.family).build_generator(card.arch).eval()
+    result = flops.compute(generator)
+    assert result.details["device"] == "meta"
+    assert result.value / 2e9 == pytest.approx(gmacs, rel=5e-3)
+
+
+@pytest.mark.parametrize("name", ["stylenat-demo-32", "styleswin-demo-32", "hit-demo-32", "stylegan2-demo-32"])
+def test_a_way_without_gradients_hides_no_operations(name, monkeypatch):
+    card = Catalog(ROOT / "config").model(name)
+    generator = load_family(card.family).build_generator(card.arch).eval()
+    on_meta = flops.compute(generator).value
+    monkeypatch.setattr(torch.nn.Module, "to", lambda *_: (_ for _ in ()).throw(NotImplementedError()))
+    on_cpu = flops.compute(generator)
+    assert on_cpu.details["device"] == "cpu"
+    assert on_cpu.value == on_meta

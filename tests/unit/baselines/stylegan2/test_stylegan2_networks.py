@@ -36,21 +36,6 @@ def error(found, expected):
     return float((found - expected).abs().max() / expected.abs().max())
 
 
-@pytest.mark.parametrize(
-    ("arch", "generator", "discriminator"),
-    [
-        ({"resolution": 256}, 30_034_338, 28_864_129),
-        (PAPER_256, 24_767_458, 24_001_089),
-        ({**PAPER_256, "mapping_layers": 2}, 23_191_522, 24_001_089),
-        ({"resolution": 1024}, 30_370_060, 29_012_513),
-    ],
-)
-def test_parameter_counts_are_the_official_ones(arch, generator, discriminator):
-    with torch.device("meta"):
-        assert count(FAMILY.build_generator(arch)) == generator
-        assert count(FAMILY.build_discriminator(arch)) == discriminator
-
-
 def test_parts_at_256():
     with torch.device("meta"):
         made = FAMILY.build_generator({"resolution": 256})
@@ -58,17 +43,6 @@ def test_parts_at_256():
     assert made.num_ws == 14
     found = [count(made.synthesis.get_submodule(f"b{side}")) for side in made.synthesis.sides]
     assert found == [2_894_852, *[5_509_125] * 4, 2_296_069, 705_669]
-
-
-@pytest.mark.parametrize("grad", [False, True])
-def test_golden_image(generator, grad):
-    _, arrays = golden.load("stylegan2_g-64")
-    with torch.set_grad_enabled(grad):
-        image = generator(golden.latents(2, 512)).detach()
-    assert image.dtype == torch.float32
-    assert image.is_contiguous()
-    assert error(image, arrays["image"]) < 1e-5
-    torch.testing.assert_close(image.flatten(1).std(dim=1), torch.tensor(arrays["std"]), rtol=1e-5, atol=0)
 
 
 @torch.inference_mode()
@@ -88,18 +62,6 @@ def test_an_image_is_a_function_of_its_row_however_that_lies_in_memory(generator
     assert not strided.is_contiguous()
     assert error(generator(strided)[:2], arrays["image"]) < 1e-5
     assert error(generator(z[1:2]), arrays["image"][1:]) < 1e-5
-
-
-@torch.inference_mode()
-def test_golden_logits(discriminator):
-    _, arrays = golden.load("stylegan2_d-64")
-    images = golden.images(4, 64)
-    wide = torch.zeros(4, 3, 64, 128)
-    wide[..., ::2] = images
-    assert error(discriminator(images), arrays["logits"]) < 1e-5
-    assert error(discriminator(wide[..., ::2]), arrays["logits"]) < 1e-5
-    turned = golden.images(8, 64).contiguous(memory_format=torch.channels_last)
-    assert error(discriminator(turned), arrays["logits_batch8"]) < 1e-5
 
 
 def test_the_group_size_decides_which_images_share_a_deviation():
