@@ -1,8 +1,10 @@
 """`check`: are all cards sound, and is there what a run needs from outside?"""
 
 from pathlib import Path
+from typing import Any
 
 from stylenat.core.catalog import KINDS, Catalog, Run
+from stylenat.core.plan import trained_models
 from stylenat.core.strict import read_yaml
 
 
@@ -36,4 +38,25 @@ def _missing(run: Run) -> list[str]:
         detector = run.catalog.detector(protocol.detector)
         if detector.weights.file is not None and not (folder / detector.weights.file).is_file():
             found.add(f"{folder / detector.weights.file} (detector '{detector.name}', {detector.weights.url})")
+    for file, models in _pretrained(run).items():
+        if not file.is_file():
+            others = f" and {len(models) - 1} more" if len(models) > 1 else ""
+            found.add(f"{file} (pretrained network in the training of '{models[0]}'{others})")
     return sorted(found)
+
+
+def _pretrained(run: Run) -> dict[Path, list[str]]:
+    """Files that the architectures of this run's trainings name, and the models that name them."""
+    found: dict[Path, list[str]] = {}
+    for name in trained_models(run):
+        for file in _files_of(run.catalog.model(name).arch):
+            found.setdefault(file, []).append(name)
+    return found
+
+
+def _files_of(arch: Any) -> list[Path]:
+    """Files that an architecture names, at any depth: mappings with `file` and `sha256`."""
+    if not isinstance(arch, dict):
+        return []
+    own = [Path(arch["file"])] if {"file", "sha256"} <= arch.keys() else []
+    return own + [file for value in arch.values() for file in _files_of(value)]

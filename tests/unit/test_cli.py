@@ -34,6 +34,10 @@ def test_check_names_what_a_run_needs_from_outside(tmp_path):
     assert "all sound" in result.stdout
     assert "missing: weights/FFHQ256_940k_flip.pt" in result.stdout
     assert "missing: data/ffhq/images1024x1024" in result.stdout
+    assert "pretrained" not in result.stdout
+    trained = stylenat("check", ROOT / "config/retrain.yaml", cwd=tmp_path).stdout
+    feature_network = "deit_base_distilled_patch16_224-df68dfff.pth (pretrained network in the training of"
+    assert f"missing: weights/{feature_network} 'stylegan-xl-ffhq-1024-scratch' and 6 more)" in trained
 
 
 @pytest.mark.parametrize(
