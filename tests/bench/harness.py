@@ -25,10 +25,13 @@ def parser(doc: str) -> argparse.ArgumentParser:
     return made
 
 
-def seconds_in_turn(sides: Sides, rounds: int, device: torch.device | None = None) -> dict[str, list[float]]:
-    """Seconds of each side, round by round; each runs once before, untimed."""
-    for run in sides.values():
-        run()
+def seconds_in_turn(
+    sides: Sides, rounds: int, device: torch.device | None = None, warm_up: bool = True
+) -> dict[str, list[float]]:
+    """Seconds of each side, round by round; each runs once before, untimed, unless that was done."""
+    if warm_up:
+        for run in sides.values():
+            run()
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, run in sides.items():

@@ -4,26 +4,32 @@ import pytest
 import torch
 from support import golden
 
-from stylenat.network import FAMILY
+from baselines import styleswin
+from baselines.styleswin.checkpoint import own_name
+from stylenat import network as stylenat
 from stylenat.objectives import losses
 
-SPEC = golden.load("train-stylenat-32")[0]
-ARCH = {"resolution": 32, "kernel_sizes": [3, 7, 7, 7], "dilations": [[1], [1], [1, 2], [1, 4]]}
+NAT = {"resolution": 32, "kernel_sizes": [3, 7, 7, 7], "dilations": [[1], [1], [1, 2], [1, 4]]}
+CASES = {"stylenat": (stylenat.FAMILY, NAT), "styleswin": (styleswin.FAMILY, {"resolution": 32})}
 R1_GAMMA, R1_INTERVAL, BCR = 10, 16, 10
 NORM_TOLERANCE = 1e-4  # the position codes, in float32 in both, differ in their last bits
 
 
-def close(found, expected, tolerance=1e-5):
+def close(found, expected, tolerance=1e-6):
     assert float(found) == pytest.approx(expected, rel=tolerance, abs=1e-9)
 
 
-@pytest.fixture(scope="module")
-def networks():
-    generator, discriminator = FAMILY.build_generator(ARCH).double(), FAMILY.build_discriminator(ARCH).double()
-    generator.load_state_dict(golden.generator_state(SPEC["params_g"]))
+@pytest.fixture(scope="module", params=CASES)
+def networks(request):
+    """Generator, discriminator, fakes of the discriminator's phase, and the official numbers."""
+    family, arch = CASES[request.param]
+    spec = golden.load(f"train-{request.param}-32")[0]
+    generator, discriminator = family.build_generator(arch).double(), family.build_discriminator(arch).double()
+    state = golden.generator_state(spec["params_g"])
+    generator.load_state_dict({own_name(name): value for name, value in state.items()})
     with torch.no_grad():
         fake = images_of(generator, 7)
-    return generator, discriminator, fake
+    return generator, discriminator, fake, spec["phases_fp64"]
 
 
 def images_of(generator, seed):
@@ -47,7 +53,8 @@ def fresh(networks, mode):
 
 def check_norms(expected, network, total):
     named = dict(network.named_parameters())
-    for name, norm in expected.items():
+    for official, norm in expected.items():
+        name = own_name(official)
         gradient = named[name].grad
         # A leaky ReLU of D stands on its kink in eval mode: last bits of the position code flip it, and move alpha.
         tolerance = 3e-3 if name.endswith("alpha") else NORM_TOLERANCE
@@ -59,7 +66,7 @@ def check_norms(expected, network, total):
 @pytest.mark.parametrize("mode", ["train", "eval"])
 @pytest.mark.parametrize("phase", ["d_identity", "d_flip"])
 def test_discriminator_phase(networks, phase, mode):
-    expected, network = SPEC["phases_fp64"][mode][phase], fresh(networks, mode)
+    expected, network = networks[3][mode][phase], fresh(networks, mode)
     real, fake = golden.images(4, 32).double(), networks[2]
     augment = (lambda x: x) if phase == "d_identity" else (lambda x: x.flip(3))
     fake_logit, real_logit = network(fake), network(real)
@@ -78,7 +85,7 @@ def test_discriminator_phase(networks, phase, mode):
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_r1_phase(networks, mode):
-    expected, network = SPEC["phases_fp64"][mode]["r1"], fresh(networks, mode)
+    expected, network = networks[3][mode]["r1"], fresh(networks, mode)
     real = golden.images(4, 32).double().requires_grad_(True)
     r1 = losses.r1_penalty(network(real), real)
     close(r1.detach(), expected["r1"])
@@ -90,7 +97,7 @@ def test_r1_phase(networks, mode):
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_generator_phase(networks, mode):
-    generator, expected = networks[0], SPEC["phases_fp64"][mode]["g"]
+    generator, expected = networks[0], networks[3][mode]["g"]
     network = fresh(networks, mode).requires_grad_(False)
     generator.zero_grad(set_to_none=True)
     loss = losses.generator_loss(network(images_of(generator, 8)))
