@@ -45,7 +45,7 @@ def build(name: str) -> torch.nn.Module:
 
 
 def compared(ours: Callable, official: Callable, rounds: int) -> dict[str, object]:
-    """Both in turn, each after a run untimed: least milliseconds, the ratio by rounds, and how far the images differ."""
+    """Both in turn, each after an untimed run: times, their ratio, and how far the images differ."""
     image, expected = ours(), official()
     seconds = seconds_in_turn({"ours": ours, "official": official}, rounds, warm_up=False)
     rows = summary(seconds, "ours")
