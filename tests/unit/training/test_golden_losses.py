@@ -15,7 +15,7 @@ R1_GAMMA, R1_INTERVAL, BCR = 10, 16, 10
 NORM_TOLERANCE = 1e-4  # the position codes, in float32 in both, differ in their last bits
 
 
-def close(found, expected, tolerance=1e-6):
+def close(found, expected, tolerance=3e-6):  # what rounding the golden weights to float32 moves
     assert float(found) == pytest.approx(expected, rel=tolerance, abs=1e-9)
 
 
