@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from baselines.stylegan_xl.config import Arch, WeightFile
+from stylenat.checkpoints.torch_file import read_torch_file
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_file
 
@@ -121,14 +122,15 @@ def load_weights(network: nn.Module, source: WeightFile, where: str) -> None:
 
 
 def _read(source: WeightFile, where: str) -> Mapping[str, torch.Tensor]:
-    try:
-        if source.file.suffix == ".safetensors":
+    if source.file.suffix == ".safetensors":
+        try:
             return load_file(source.file)
-        state = torch.load(source.file, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{where}: {source.file}: can't be read ({str(error).splitlines()[0]})") from None
-    except Exception as error:  # torch's unpickler has an exception of its own and raises what a file makes it raise
-        raise InputError(f"{where}: {source.file}: is no file of tensors ({type(error).__name__})") from None
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{where}: {source.file}: can't be read ({str(error).splitlines()[0]})") from None
+    try:
+        state = read_torch_file(source.file)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
     if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
         state = state["model"]  # the layout of the original DeiT release
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
