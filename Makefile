@@ -69,6 +69,7 @@ bench: $(READY) natten
 	    --sides natten tiled --name attention-1024
 	python tests/bench/bench_generator.py --out $(BENCH_OUT)
 	python tests/bench/bench_networks.py --out $(BENCH_OUT)
+	python tests/bench/bench_prepare.py --out $(BENCH_OUT)
 	python tests/bench/bench_gpu.py --out $(BENCH_OUT)
 
 clean:

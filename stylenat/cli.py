@@ -53,13 +53,19 @@ def _plan(args: argparse.Namespace, catalog: Catalog) -> None:
 def _fetch(args: argparse.Namespace, catalog: Catalog) -> None:
     fetch = importlib.import_module("stylenat.stages.fetch")
     if args.dataset is not None:
-        fetch.run_images(catalog.dataset(args.dataset), args.out)
+        fetch.run_images(catalog.dataset(args.dataset), args.out, args.workers)
     else:
         fetch.run_weights(catalog.detector(args.detector), args.weights, args.out)
 
 
 def _prepare(args: argparse.Namespace, catalog: Catalog) -> None:
-    _stage("prepare")(catalog.dataset(args.dataset), args.raw, args.out)
+    prepare = importlib.import_module("stylenat.stages.prepare")
+    run = prepare.run_verify if args.verify else prepare.run
+    run(catalog.dataset(args.dataset), args.raw, args.out, args.checklist, args.workers)
+
+
+def _export(args: argparse.Namespace, catalog: Catalog) -> None:
+    _stage("export")(args.images, args.out, args.workers)
 
 
 def _train(args: argparse.Namespace, catalog: Catalog) -> None:
@@ -150,21 +156,36 @@ def _words(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(f"--{name}", required=True)
 
 
+def _positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"found {value}, expected at least 1")
+    return value
+
+
 def _device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
 
 
 def _make_stages(commands: Any) -> None:
     """The subcommands of making numbers: materials, networks, images, features, records."""
-    fetch = _add(commands, "fetch", _fetch, "bring in raw images or detector weights")
+    fetch = _add(commands, "fetch", _fetch, "bring in raw images (cut, or downloaded and checked) or detector weights")
     what = fetch.add_mutually_exclusive_group(required=True)
     what.add_argument("--dataset")
     what.add_argument("--detector")
     fetch.add_argument("--weights", type=Path, default=Path("weights"), help="folder of supplied weights")
+    fetch.add_argument("--workers", type=_positive, default=8, help="files to download at once")
     _paths(fetch, "out")
     prepare = _add(commands, "prepare", _prepare, "check and resize raw images into shards")
     _words(prepare, "dataset")
     _paths(prepare, "raw", "out")
+    prepare.add_argument("--checklist", type=Path, help="FFHQ's official list, or a manifest: what every image must be")
+    prepare.add_argument("--workers", type=_positive, help="threads; all cores unless given")
+    prepare.add_argument("--verify", action="store_true", help="only check the raw images, write none")
+    export = _add(commands, "export", _export, "write a prepared set as a zip of PNGs, for other tools")
+    _paths(export, "images", "out")
+    export.add_argument("--workers", type=_positive, help="threads; all cores unless given")
     train = _add(commands, "train", _train, "train a model; run again to resume")
     _words(train, "model")
     _paths(train, "manifest", "rundir", "history", "out")

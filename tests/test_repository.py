@@ -26,7 +26,7 @@ ALLOWED = {
     "report": {"core"},
     "stages": {"core", "data", "features", "metrics", "sampling", "training", "claims", "report"},
 }
-STAGES = ("plan", "fetch", "prepare", "train", "import", "sample", "features", "measure", "judge", "report")
+STAGES = ("plan", "fetch", "prepare", "export", "train", "import", "sample", "features", "measure", "judge", "report")
 
 
 def package_of(dotted):

@@ -14,23 +14,48 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_l
 Text = Annotated[str, StringConstraints(min_length=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+ResizeFilter = Literal["none", "tfrecord", "box", "bilinear-aa", "bicubic", "lanczos"]  # defined in data/resize.py
+
+
+class RawFile(Strict):
+    """A file of a data set that the user brings: what it must be, and where it comes from."""
+
+    path: Text  # below the run's folder of data
+    bytes: PositiveInt
+    md5: Md5
+    url: str = ""
 
 
 class Source(Strict):
-    """Where a data set's raw images come from: a folder of the user's, or the bundled photographs."""
+    """Where a data set's raw images come from: files that the user brings, or the bundled photographs."""
 
-    kind: Literal["folder", "photographs"]
-    path: Text | None = None  # folder: relative to the working directory, or absolute
+    kind: Literal["files", "photographs"]
+    # files: below the run's folder of data; a folder of images, a zip, TFRecords, LMDB or parquet
+    path: Text | None = None
+    checklist: RawFile | None = None  # what each image must be: FFHQ's official list, or a manifest
+    archive: RawFile | None = None  # what the one file that holds the images must be
     crops: PositiveInt | None = None  # photographs: how many crops are cut
     crop_px: PositiveInt | None = None  # photographs: side of a crop
 
     @model_validator(mode="after")
     def _complete(self) -> "Source":
-        if self.kind == "folder" and self.path is None:
-            raise ValueError("a folder source needs 'path'")
+        if self.kind == "files" and self.path is None:
+            raise ValueError("a source of files needs 'path'")
         if self.kind == "photographs" and (self.crops is None or self.crop_px is None):
             raise ValueError("a photographs source needs 'crops' and 'crop_px'")
+        if self.kind == "photographs" and (self.checklist or self.archive):
+            raise ValueError("the photographs are bundled: 'checklist' and 'archive' are for files that a user brings")
+        if self.archive is not None and self.archive.path != self.path:
+            raise ValueError("'archive' describes the file at 'path': give them the same path")
         return self
+
+
+class Subset(Strict):
+    """Some of a set's images, drawn without replacement from a seed: the reals of a protocol."""
+
+    count: PositiveInt
+    seed: NonNegative
 
 
 class DatasetCard(Strict):
@@ -43,9 +68,22 @@ class DatasetCard(Strict):
     reference: Text
     count: PositiveInt  # how many raw images must be there
     resolution: PositiveInt  # px, square
-    resize_filter: Literal["none", "box", "bilinear", "bicubic", "lanczos"]
+    resize_filter: ResizeFilter
     flips: bool  # whether training may mirror the images
+    fingerprint: Sha256 | None = None  # of the prepared set, once somebody has made it
+    splits: dict[Name, tuple[NonNegative, PositiveInt]] = Field(default_factory=dict)  # first image, one past the last
+    subsets: dict[Name, Subset] = Field(default_factory=dict)
     note: str = ""
+
+    @model_validator(mode="after")
+    def _inside(self) -> "DatasetCard":
+        for name, (start, stop) in self.splits.items():
+            if not start < stop <= self.count:
+                raise ValueError(f"split '{name}' is {start} to {stop}, expected a range within 0 to {self.count}")
+        for name, subset in self.subsets.items():
+            if subset.count > self.count:
+                raise ValueError(f"subset '{name}' has {subset.count} images, the set {self.count}")
+        return self
 
 
 class ImportedWeights(Strict):
@@ -225,6 +263,8 @@ class RunCard(Strict):
     demo: bool  # every number is then labelled a demo number
     results: Text = "results"
     weights: Text = "weights"  # folder where supplied weights are looked for
+    data: Text = "data"  # folder where supplied data are looked for
+    raw: dict[Text, Text] = Field(default_factory=dict)  # a card's path -> where it lies on this machine instead
     device: Literal["cpu", "cuda"] = "cpu"
     machine: Name = "cpu"  # names the machine in the path of every timing
     measure: Annotated[list[MatrixRow], Field(min_length=1)]

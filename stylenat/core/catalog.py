@@ -144,8 +144,22 @@ class Run:
     def __init__(self, catalog: Catalog, data: dict, where: str = "run configuration") -> None:
         self.catalog = catalog
         self.card = parse(dict(data), cards.RunCard, where)
+        self._check_raw(where)
         self.jobs = self._jobs(where)
         self.claims = self._claims(where)
+
+    def supplied(self, path: str) -> Path:
+        """Where a file or folder of a data set that the user brings lies on this machine."""
+        return Path(self.card.raw[path]) if path in self.card.raw else Path(self.card.data) / path
+
+    def _check_raw(self, where: str) -> None:
+        sources = [self.catalog.dataset(name).source for name in self.catalog.names("datasets")]
+        known = {
+            path for source in sources for path in (source.path, source.checklist and source.checklist.path) if path
+        }
+        for path in self.card.raw:
+            if path not in known:
+                raise InputError(f"{where}: raw: no data set takes '{path}'; {nearest(path, known)}")
 
     def _jobs(self, where: str) -> list[Job]:
         jobs = set()

@@ -8,6 +8,7 @@ from stylenat.core.catalog import Job
 
 PLAN = "plan/plan.json"
 PREPARED = "prepare/{dataset}/manifest.json"
+EXPORTED = "export/{dataset}.zip"  # on demand: no measurement needs it
 TRAINED = "train/{model}/snapshot.safetensors"
 HISTORY = "train/{model}/history.jsonl"
 IMPORTED = "import/{model}/snapshot.safetensors"

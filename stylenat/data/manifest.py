@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from stylenat.core.files import read_json, write_json
 from stylenat.core.strict import Strict, parse
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SHARD_IMAGES = 256
 
 
@@ -28,14 +28,18 @@ class Shard(Strict):
 class Manifest(Strict):
     """A prepared set. Image i has names[i]; md5s are over the (H, W, 3) bytes, as in FFHQ's own list."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     dataset: str
     count: PositiveInt
     resolution: PositiveInt
     resize_filter: str
-    pillow: str  # version that decoded and resized
+    library: str  # whose code resized, and its version
+    decoder: str  # whose code decoded, and its version
+    checklist: str | None  # MD5 of the list that every raw image agreed with; none: nothing said what they must be
     fingerprint: str
     shards: Annotated[list[Shard], Field(min_length=1)]
+    splits: dict[str, tuple[NonNegativeInt, PositiveInt]]  # first image, and one past the last
+    subsets: dict[str, list[NonNegativeInt]]  # images drawn from a seed, in the order drawn
     names: list[str]
     source_md5: list[str]  # of the decoded raw image
     pixel_md5: list[str]  # of the prepared image
@@ -47,6 +51,9 @@ class Manifest(Strict):
             raise ValueError(f"shards, names and md5s count {sorted(counts)} images, expected {self.count}")
         if self.fingerprint != fingerprint(self.pixel_md5, self.resolution):
             raise ValueError("the fingerprint does not belong to the md5s listed")
+        for name, indices in self.subsets.items():
+            if len(set(indices)) != len(indices) or max(indices, default=0) >= self.count:
+                raise ValueError(f"subset '{name}' holds an image twice, or one that is not in the set")
         return self
 
 

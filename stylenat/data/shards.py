@@ -1,17 +1,18 @@
-"""Writing a prepared set: shards one by one, each whole or not at all, then the manifest.
+"""Writing a prepared set: images stream through a pool into shards, each whole or not at all.
 
-A shard is kept on the next run when its key still fits: the raw images in it, resolution, filter and Pillow version.
-Shape suffixes: pixel_NCHW uint8 images of one shard, pixel_HWC one of them.
+A shard is kept on the next run when its key still fits: the raw images in it, resolution, filter and library.
+Shape suffixes: pixel_CHW uint8 prepared images.
 """
 
 import hashlib
-import os
+import io
+import shutil
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import PIL
 from pydantic import PositiveInt
 from tqdm import tqdm
 
@@ -19,9 +20,13 @@ from stylenat.core.cards import DatasetCard
 from stylenat.core.errors import InputError
 from stylenat.core.files import atomic_path, read_json, sha256_file, sha256_json, write_json
 from stylenat.core.strict import Strict, parse
-from stylenat.data.manifest import SHARD_IMAGES, Manifest, Shard, fingerprint, write_manifest
-from stylenat.data.resize import resize
-from stylenat.data.sources import Entry, Source, load
+from stylenat.data.arrange import Slots
+from stylenat.data.decode import DECODER
+from stylenat.data.examine import Slot, Work, examine, pixel_md5
+from stylenat.data.faults import Fault
+from stylenat.data.manifest import SHARD_IMAGES
+from stylenat.data.resize import library_of, resize
+from stylenat.data.stream import Pool
 
 SHARD_FOLDER = "shards"
 
@@ -36,30 +41,61 @@ class ShardNote(Strict):
     pixel_md5: list[str]
 
 
-def write_prepared(source: Source, card: DatasetCard, out: Path) -> Manifest:
-    """Write the shards of a source and, last, the manifest at `out`; shards that still fit are kept.
+@dataclass(frozen=True)
+class Prepared:
+    """One image as it goes into a shard."""
 
-    Raises:
-        InputError: a raw image is unusable; the message names it.
-    """
-    folder = out.parent / SHARD_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    groups = [source.entries[start : start + SHARD_IMAGES] for start in range(0, len(source.entries), SHARD_IMAGES)]
-    _remove_strangers(folder, len(groups))
-    executor = ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)))  # Pillow decodes without the GIL
-    try:
-        progress = tqdm(groups, desc=f"prepare {card.name}", unit="shard", file=sys.stderr, disable=None)
-        notes = [_ensure(executor, source, group, card, folder, number) for number, group in enumerate(progress)]
-    finally:
-        executor.shutdown(cancel_futures=True)
-    manifest = _manifest(source, card, notes)
-    write_manifest(out, manifest)
-    return manifest
+    pixel_CHW: np.ndarray
+    source_md5: str
+    pixel_md5: str
+
+
+@dataclass(frozen=True)
+class WrittenShard:
+    """A shard's places in the set, and its note; none when an image is missing or faulty and nothing was written."""
+
+    slots: Slots
+    note: ShardNote | None
 
 
 def shard_name(number: int) -> str:
     """The file name of a shard."""
     return f"shard-{number:05d}.npy"
+
+
+def prepare_image(work: Work, slot: Slot) -> Prepared | Fault:
+    """Decode, check and resize one raw image."""
+    source, card = work.source, work.card
+    found = examine(work, slot)
+    if isinstance(found, Fault):
+        return found
+    raw_HWC, md5 = found
+    try:
+        pixel_HWC = resize(raw_HWC, card.resolution, card.resize_filter)
+    except InputError as error:
+        return Fault("unusable", slot.entry.name, f"{source.place}/{slot.entry.name}: {error}")
+    unchanged = pixel_HWC is raw_HWC
+    return Prepared(np.ascontiguousarray(pixel_HWC.transpose(2, 0, 1)), md5, md5 if unchanged else pixel_md5(pixel_HWC))
+
+
+def write_shards(slots: Slots, card: DatasetCard, folder: Path, pool: Pool) -> tuple[list[WrittenShard], list[Fault]]:
+    """Write the shards of a set that are not there yet; one with a faulty or missing image is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    groups = [slots[start : start + SHARD_IMAGES] for start in range(0, len(slots), SHARD_IMAGES)]
+    _remove_strangers(folder, len(groups))
+    paths = [folder / shard_name(number) for number in range(len(groups))]
+    keys = [_key(group, card) for group in groups]
+    notes = list(pool.in_order(_kept, zip(paths, keys, map(len, groups), strict=True)))
+    _check_space(folder, sum(len(group) for group, note in zip(groups, notes, strict=True) if note is None), card)
+    todo = [slot for group, note in zip(groups, notes, strict=True) if note is None for slot in group if slot]
+    results = pool.in_order(prepare_image, todo)
+    faults: list[Fault] = []
+    with tqdm(total=len(slots), desc=f"prepare {card.name}", unit="image", file=sys.stderr, disable=None) as progress:
+        for number, group in enumerate(groups):
+            if notes[number] is None:
+                notes[number] = _write(paths[number], keys[number], group, card, results, faults)
+            progress.update(len(group))
+    return [WrittenShard(group, note) for group, note in zip(groups, notes, strict=True)], faults
 
 
 def _remove_strangers(folder: Path, count: int) -> None:
@@ -70,23 +106,21 @@ def _remove_strangers(folder: Path, count: int) -> None:
             path.unlink()
 
 
-def _ensure(
-    executor: ThreadPoolExecutor, source: Source, group: list[Entry], card: DatasetCard, folder: Path, number: int
-) -> ShardNote:
-    path = folder / shard_name(number)
-    key = sha256_json(
-        {
-            "images": [[entry.name, entry.stamp] for entry in group],
-            "resolution": card.resolution,
-            "filter": card.resize_filter,
-            "pillow": PIL.__version__,
-        }
-    )
-    return _kept(path, key, len(group)) or _write(executor, source, group, card, path, key)
+def _key(group: Sequence[Slot | None], card: DatasetCard) -> str:
+    """What decides a shard: with a list the pixels that it demands, without one the raw files and their decoder."""
+    images = [_identity(slot) for slot in group]
+    return sha256_json([images, card.resolution, card.resize_filter, library_of(card.resize_filter)])
 
 
-def _kept(path: Path, key: str, count: int) -> ShardNote | None:
-    """The note of a shard on disk when it is of this plan and whole; None when it must be made."""
+def _identity(slot: Slot | None) -> list[str] | None:
+    if slot is None:
+        return None
+    return [slot.expected.pixel_md5] if slot.expected else [slot.entry.name, slot.entry.stamp, DECODER]
+
+
+def _kept(work: Work, plan: tuple[Path, str, int]) -> ShardNote | None:
+    """The note of a shard on disk when it is of this plan (its path, key and count) and whole; None otherwise."""
+    path, key, count = plan
     note_path = path.with_suffix(".json")
     if not path.is_file() or not note_path.is_file():
         return None
@@ -98,53 +132,52 @@ def _kept(path: Path, key: str, count: int) -> ShardNote | None:
     return note if fits and sha256_file(path) == note.sha256 else None
 
 
+def _check_space(folder: Path, images: int, card: DatasetCard) -> None:
+    """Refuse to begin what the disk can't hold."""
+    needed, free = images * 3 * card.resolution**2, shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{folder}: {needed / 1e9:.1f} GB more are needed for '{card.name}', {free / 1e9:.1f} are free"
+        )
+
+
+class _LeftOut(Exception):
+    """A shard that lacks an image is not written."""
+
+
 def _write(
-    executor: ThreadPoolExecutor, source: Source, group: list[Entry], card: DatasetCard, path: Path, key: str
-) -> ShardNote:
-    shape = (len(group), 3, card.resolution, card.resolution)
-    with atomic_path(path) as temporary:
-        pixel_NCHW = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-
-        def prepare(row: int) -> tuple[str, str]:
-            raw_HWC = load(source, group[row], card.resolution)
-            pixel_HWC = _resized(raw_HWC, card, f"{source.place}/{group[row].name}")
-            pixel_NCHW[row] = pixel_HWC.transpose(2, 0, 1)
-            return _md5(raw_HWC), _md5(pixel_HWC)
-
-        source_md5, pixel_md5 = zip(*executor.map(prepare, range(len(group))), strict=True)
-        pixel_NCHW.flush()
-        sha256 = sha256_file(temporary)
-    note = ShardNote(key=key, sha256=sha256, count=len(group), source_md5=list(source_md5), pixel_md5=list(pixel_md5))
+    path: Path,
+    key: str,
+    group: Sequence[Slot | None],
+    card: DatasetCard,
+    results: Iterator[Prepared | Fault],
+    faults: list[Fault],
+) -> ShardNote | None:
+    digest, md5s = hashlib.sha256(), []
+    try:
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            header = _npy_header(len(group), card.resolution)
+            file.write(header)
+            digest.update(header)
+            for image in (next(results) for slot in group if slot is not None):
+                if isinstance(image, Fault):
+                    faults.append(image)
+                    continue
+                file.write(image.pixel_CHW)
+                digest.update(image.pixel_CHW)
+                md5s.append((image.source_md5, image.pixel_md5))
+            if len(md5s) < len(group):
+                raise _LeftOut
+    except _LeftOut:
+        return None
+    sources, pixels = map(list, zip(*md5s, strict=True))
+    note = ShardNote(key=key, sha256=digest.hexdigest(), count=len(md5s), source_md5=sources, pixel_md5=pixels)
     write_json(path.with_suffix(".json"), note.model_dump(mode="json"))
     return note
 
 
-def _resized(raw_HWC: np.ndarray, card: DatasetCard, where: str) -> np.ndarray:
-    try:
-        return resize(raw_HWC, card.resolution, card.resize_filter)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-
-
-def _md5(pixel_HWC: np.ndarray) -> str:
-    return hashlib.md5(np.ascontiguousarray(pixel_HWC), usedforsecurity=False).hexdigest()
-
-
-def _manifest(source: Source, card: DatasetCard, notes: list[ShardNote]) -> Manifest:
-    pixel_md5 = [md5 for note in notes for md5 in note.pixel_md5]
-    shards = [
-        Shard(file=f"{SHARD_FOLDER}/{shard_name(number)}", count=note.count, sha256=note.sha256)
-        for number, note in enumerate(notes)
-    ]
-    return Manifest(
-        dataset=card.name,
-        count=len(pixel_md5),
-        resolution=card.resolution,
-        resize_filter=card.resize_filter,
-        pillow=PIL.__version__,
-        fingerprint=fingerprint(pixel_md5, card.resolution),
-        shards=shards,
-        names=[entry.name for entry in source.entries],
-        source_md5=[md5 for note in notes for md5 in note.source_md5],
-        pixel_md5=pixel_md5,
-    )
+def _npy_header(count: int, resolution: int) -> bytes:
+    header = io.BytesIO()
+    shape = (count, 3, resolution, resolution)
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return header.getvalue()

@@ -3,6 +3,8 @@
 Shape suffixes: pixel_BCHW uint8 images (B images, C 3, H = W resolution).
 """
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stylenat.core.errors import InputError
+from stylenat.core.errors import InputError, nearest
 from stylenat.data.manifest import Manifest, Shard, read_manifest
 
 
@@ -20,7 +22,7 @@ class PreparedImages:
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self._manifest = manifest
         self._folder = folder
-        self._starts = np.cumsum([0, *(shard.count for shard in manifest.shards)])
+        self._starts = [0, *itertools.accumulate(shard.count for shard in manifest.shards)]
         self._maps: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -42,23 +44,43 @@ class PreparedImages:
         """The raw images' names, in order."""
         return list(self._manifest.names)
 
-    def images_at(self, indices: Sequence[int]) -> torch.Tensor:
-        """Images at the given indices (any order, repeats allowed): uint8 (B, 3, H, W).
+    def subset(self, name: str) -> list[int]:
+        """The indices of a named subset, in the order drawn; an unknown name raises InputError with the nearest one."""
+        subsets = self._manifest.subsets
+        if name not in subsets:
+            raise InputError(f"data set '{self._manifest.dataset}' has no subset '{name}'; {nearest(name, subsets)}")
+        return list(subsets[name])
+
+    def split(self, name: str) -> range:
+        """The indices of a named split; an unknown name raises InputError with the nearest one."""
+        splits = self._manifest.splits
+        if name not in splits:
+            raise InputError(f"data set '{self._manifest.dataset}' has no split '{name}'; {nearest(name, splits)}")
+        return range(*splits[name])
+
+    def images_at(self, indices: Sequence[int], mirrored: Sequence[bool] | None = None) -> torch.Tensor:
+        """Images at the given indices (any order, repeats allowed): uint8 (B, 3, H, W); mirrored ones left to right.
 
         Raises:
             IndexError: an index lies outside 0 <= index < len.
         """
         pixel_BCHW = np.empty((len(indices), 3, self.resolution, self.resolution), dtype=np.uint8)
-        for row, index in enumerate(map(int, indices)):
-            if not 0 <= index < len(self):
-                raise IndexError(f"image {index} of a set of {len(self)}")
-            number = int(np.searchsorted(self._starts, index, side="right")) - 1
-            pixel_BCHW[row] = self._shard(number)[index - self._starts[number]]
+        flips = itertools.repeat(False) if mirrored is None else mirrored
+        for pixel_CHW, index, flip in zip(pixel_BCHW, indices, flips, strict=mirrored is not None):
+            copy = _copy_mirrored if flip else np.copyto
+            copy(pixel_CHW, self._image(int(index)))
         return torch.from_numpy(pixel_BCHW)
+
+    def _image(self, index: int) -> np.ndarray:
+        if not 0 <= index < len(self):
+            raise IndexError(f"image {index} of a set of {len(self)}")
+        number = bisect.bisect_right(self._starts, index) - 1
+        return self._shard(number)[index - self._starts[number]]
 
     def _shard(self, number: int) -> np.ndarray:
         if number not in self._maps:
-            self._maps[number] = _open_shard(self._folder, self._manifest.shards[number], self.resolution)
+            mapped = _open_shard(self._folder, self._manifest.shards[number], self.resolution)
+            self._maps[number] = np.asarray(mapped)  # indexing the map itself costs more than copying an image
         return self._maps[number]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -73,6 +95,18 @@ def open_prepared(manifest: Path) -> PreparedImages:
     for shard in content.shards:
         _open_shard(manifest.parent, shard, content.resolution)
     return PreparedImages(content, manifest.parent)
+
+
+def _copy_mirrored(out_CHW: np.ndarray, image_CHW: np.ndarray) -> None:
+    """Copy an image from right to left, through views and in one pass.
+
+    Eight pixels at a time: a word read with its bytes in one order and written in the other is mirrored. One by one
+    takes twice as long.
+    """
+    if image_CHW.shape[2] % 8:
+        np.copyto(out_CHW, image_CHW[:, :, ::-1])
+    else:
+        np.copyto(out_CHW.view("<u8"), image_CHW.view(">u8")[:, :, ::-1])
 
 
 def _open_shard(folder: Path, shard: Shard, resolution: int) -> np.ndarray:

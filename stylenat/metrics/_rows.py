@@ -6,7 +6,7 @@ Shape suffixes: feature_ND features of N images.
 import numpy as np
 
 from stylenat.core.errors import InputError
-from stylenat.core.seeds import generator_at
+from stylenat.core.seeds import subset
 
 
 def first_rows(feature_ND: np.ndarray, count: int, where: str) -> np.ndarray:
@@ -20,8 +20,7 @@ def random_rows(feature_ND: np.ndarray, count: int | None, seed: int, where: str
     if count is None:
         return feature_ND
     _check_count(feature_ND, count, where)
-    order = generator_at(seed, "reals", 0).permutation(len(feature_ND))
-    return feature_ND[order[:count]]
+    return feature_ND[subset(seed, count, len(feature_ND))]
 
 
 def _check_count(feature_ND: np.ndarray, count: int, where: str) -> None:

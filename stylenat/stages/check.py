@@ -29,9 +29,7 @@ def _missing(run: Run) -> list[str]:
         protocol, model = run.catalog.protocol(job.protocol), run.catalog.model(job.model)
         if protocol.needs != "features":
             continue
-        source = run.catalog.dataset(model.dataset).source
-        if source.path is not None and not Path(source.path).is_dir():
-            found.add(f"{source.path} (raw images of '{model.dataset}')")
+        found |= _missing_data(run, model.dataset)
         folder, imported = Path(run.card.weights), model.weights.imported
         if imported is not None and not (folder / imported.file).is_file():
             found.add(f"{folder / imported.file} (checkpoint of '{model.name}', {imported.url})")
@@ -43,6 +41,18 @@ def _missing(run: Run) -> list[str]:
             others = f" and {len(models) - 1} more" if len(models) > 1 else ""
             found.add(f"{file} (pretrained network in the training of '{models[0]}'{others})")
     return sorted(found)
+
+
+def _missing_data(run: Run, dataset: str) -> set[str]:
+    """Raw images and the list of what they must be."""
+    source = run.catalog.dataset(dataset).source
+    found = set()
+    if source.path is not None and not run.supplied(source.path).exists():
+        origin = f", {source.archive.url}" if source.archive and source.archive.url else ""
+        found.add(f"{run.supplied(source.path)} (raw images of '{dataset}'{origin})")
+    if source.checklist is not None and not run.supplied(source.checklist.path).is_file():
+        found.add(f"{run.supplied(source.checklist.path)} (what they must be, {source.checklist.url})")
+    return found
 
 
 def _pretrained(run: Run) -> dict[Path, list[str]]:

@@ -23,8 +23,8 @@ class Images(Protocol):
         """The number of images."""
         ...
 
-    def images_at(self, indices: Sequence[int]) -> torch.Tensor:
-        """Images at the indices, uint8 (B, 3, H, W)."""
+    def images_at(self, indices: Sequence[int], mirrored: Sequence[bool] | None = None) -> torch.Tensor:
+        """Images at the indices, uint8 (B, 3, H, W); mirrored ones left to right."""
         ...
 
 
@@ -40,8 +40,7 @@ def indices_at(seed: int, places: range, count: int) -> list[int]:
 
 def real_pixels(images: Images, seed: int, places: range, flips: bool) -> torch.Tensor:
     """The real images of some places of the sequence, mirrored at random when `flips`: uint8 (B, 3, H, W)."""
-    pixel_BCHW = images.images_at(indices_at(seed, places, len(images)))
+    indices = indices_at(seed, places, len(images))
     if not flips:
-        return pixel_BCHW
-    mirror_B = torch.tensor([bool(generator_at(seed, "flip", place).random() < 0.5) for place in places])
-    return torch.where(mirror_B.view(-1, 1, 1, 1), pixel_BCHW.flip(3), pixel_BCHW)
+        return images.images_at(indices)
+    return images.images_at(indices, [bool(generator_at(seed, "flip", place).random() < 0.5) for place in places])

@@ -34,7 +34,9 @@ def prepared(tmp_path_factory):
             pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(root / f"raw/{index}.png")
         card = next(CATALOG.dataset(m.dataset) for m in SMALL if m.arch["resolution"] == size)
-        card = card.model_copy(update={"count": 8, "resize_filter": "none"})
+        card = card.model_copy(
+            update={"count": 8, "resize_filter": "none", "fingerprint": None, "splits": {}, "subsets": {}}
+        )
         prepare.run(card, root / "raw", root / "manifest.json")
         found[size] = root / "manifest.json"
     return found

@@ -56,7 +56,7 @@ def dataset_card(count, resolution, resize_filter="none", **changes):
     card = {
         "name": "toyset",
         "title": "Toy set",
-        "source": {"kind": "folder", "path": "raw"},
+        "source": {"kind": "files", "path": "raw"},
         "licence": "MIT",
         "reference": "none",
         "count": count,

@@ -68,8 +68,11 @@ class Noise:
     def __len__(self):
         return len(self.pixels)
 
-    def images_at(self, indices):
-        return self.pixels[list(indices)]
+    def images_at(self, indices, mirrored=None):
+        pixels = self.pixels[list(indices)]
+        if mirrored is not None:
+            pixels[list(mirrored)] = pixels[list(mirrored)].flip(3)
+        return pixels
 
 
 def card(**changes):

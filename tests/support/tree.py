@@ -33,8 +33,8 @@ def copy(folder: Path) -> Path:
 def shrink(folder: Path) -> Path:
     """Cut the demo down to one small set, one short training and one seed."""
     config = folder / "config"
-    edit(config / "datasets/photographs-32.yaml", count=64, source=PHOTOGRAPHS)
-    edit(config / "datasets/photographs-64.yaml", source=PHOTOGRAPHS)
+    edit(config / "datasets/photographs-32.yaml", count=64, source=PHOTOGRAPHS, fingerprint=None)
+    edit(config / "datasets/photographs-64.yaml", source=PHOTOGRAPHS, fingerprint=None)
     model = config / "models/stylenat-demo-32.yaml"
     edit(model, arch={**yaml.safe_load(model.read_text())["arch"], "max_channels": 16})
     training = {"total_nimg": 32, "batch_size": 8, "lr_decay_start_nimg": 16, "log_nimg": 8, "state_nimg": 16}

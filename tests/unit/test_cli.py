@@ -83,3 +83,20 @@ def test_the_log_keeps_the_message(tmp_path):
 def test_a_log_that_can_not_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     assert str(tmp_path / "file") in one_line(stylenat("--log", tmp_path / "file/a.log", "list"))
+
+
+def test_prepare_verifies_and_writes_no_image(tmp_path):
+    stylenat("fetch", "--dataset", "photographs-32", "--out", tmp_path / "raw")
+    (tmp_path / "raw/00007.png").write_bytes(b"")
+    arguments = [
+        "prepare",
+        "--dataset",
+        "photographs-32",
+        "--raw",
+        tmp_path / "raw",
+        "--out",
+        tmp_path / "set/manifest.json",
+    ]
+    assert "00007.png: found no bytes" in one_line(stylenat(*arguments, "--verify", "--workers", 1))
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["faults.tsv"]
+    assert "expected at least 1" in stylenat(*arguments, "--workers", 0).stderr

@@ -10,12 +10,14 @@ rule prepare:
     priority: 20
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: 8
     resources:
         mem_mb=4000,
-        runtime=240,
+        disk_mb=RUN.prepare_disk_mb,
+        runtime=RUN.prepare_minutes,
     params:
         card=lambda w: RUN.digest("datasets", w.dataset),
-        raw=RUN.raw_folder,
+        options=RUN.prepare_options,
     shell:
-        "python -m stylenat --log {log} prepare --dataset {wildcards.dataset} --raw {params.raw} --out {output}"
+        "python -m stylenat --log {log} prepare --dataset {wildcards.dataset} {params.options} --workers {threads}"
+        " --out {output}"

@@ -23,12 +23,53 @@ def w(**wildcards):
 
 def test_the_demo_s_sets_share_one_raw_folder():
     run = lookup()
-    folders = {run.raw_folder(w(dataset=name)) for name in ("photographs-32", "photographs-64")}
+    folders = {run.raw_images(w(dataset=name)) for name in ("photographs-32", "photographs-64")}
     assert len(folders) == 1
     assert run.fetched_images(w(dataset="photographs-32")) == list(folders)
     assert run.dataset_with_raw(w(raw=folders.pop().name)).startswith("photographs-")
     assert run.fetched_images(w(dataset="ffhq-1024")) == []
-    assert str(run.raw_folder(w(dataset="ffhq-1024"))) == "data/ffhq/images1024x1024"
+    assert str(run.raw_images(w(dataset="ffhq-1024"))) == "data/ffhq/images1024x1024"
+
+
+FFHQ = ["ffhq-256-lanczos", "ffhq-256-box", "ffhq-256-tfrecord", "ffhq-256-bilinear-aa", "ffhq-1024"]
+
+
+def test_ffhq_by_every_filter_comes_from_one_raw_folder_and_one_list():
+    run = lookup()
+    listed = "--raw data/ffhq/images1024x1024 --checklist data/ffhq/ffhq-dataset-v2.json"
+    assert {run.prepare_options(w(dataset=name)) for name in FFHQ} == {listed}
+    cards = [CATALOG.dataset(name) for name in FFHQ]
+    assert len({card.resize_filter for card in cards}) == 5
+    assert {card.splits["training"] for card in cards} == {(0, 60000)}
+    assert {card.splits["validation"] for card in cards} == {(60000, 70000)}
+
+
+def test_a_run_says_where_its_data_lie():
+    raw = {"ffhq/images1024x1024": "/scratch/ffhq.zip"}
+    run = lookup(data="elsewhere", raw=raw)
+    assert run.prepare_options(w(dataset="ffhq-1024")) == (
+        "--raw /scratch/ffhq.zip --checklist elsewhere/ffhq/ffhq-dataset-v2.json"
+    )
+    with pytest.raises(InputError, match=r"no data set takes 'ffhq/images'; did you mean 'ffhq/images1024x1024'"):
+        lookup(raw={"ffhq/images": "/scratch/ffhq.zip"})
+
+
+def test_disk_and_time_follow_the_set():
+    run = lookup()
+    assert run.prepare_disk_mb(w(dataset="ffhq-256-box")) == 15139  # 70,000 images of 196,608 bytes, and a tenth
+    assert run.prepare_disk_mb(w(dataset="ffhq-1024")) == 242222
+    assert run.prepare_minutes(w(dataset="ffhq-1024")) == 127
+    assert run.prepare_minutes(w(dataset="photographs-32")) == 12
+
+
+def test_the_reals_of_a_protocol_are_a_subset_of_the_manifest():
+    """Protocols that draw reals name count and seed; the sets that they run on hold the same draw as data."""
+    for name in CATALOG.names("protocols"):
+        protocol = CATALOG.protocol(name)
+        if protocol.real_count is not None and CATALOG.detector(protocol.detector).comparable:
+            for dataset in FFHQ:
+                subsets = CATALOG.dataset(dataset).subsets.values()
+                assert (protocol.real_count, protocol.real_seed) in {(one.count, one.seed) for one in subsets}
 
 
 @pytest.mark.parametrize(

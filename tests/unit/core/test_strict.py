@@ -8,7 +8,7 @@ from stylenat.core.strict import parse, read_yaml
 DATASET = {
     "name": "d",
     "title": "t",
-    "source": {"kind": "folder", "path": "x"},
+    "source": {"kind": "files", "path": "x"},
     "licence": "l",
     "reference": "r",
     "count": 3,
@@ -40,7 +40,7 @@ def test_a_misspelt_key_names_file_key_and_nearest():
 
 
 def test_a_misspelt_nested_key_is_found():
-    data = {**DATASET, "source": {"kind": "folder", "pth": "x"}}
+    data = {**DATASET, "source": {"kind": "files", "pth": "x"}}
     with pytest.raises(InputError, match=r"unknown key 'source\.pth'; did you mean 'path'"):
         parse(data, DatasetCard, "d.yaml")
 
@@ -58,7 +58,7 @@ def test_an_aliased_key_counts_as_valid_and_its_field_name_does_not():
         ("count", 0, "greater than 0"),
         ("count", "many", "integer"),
         ("resize_filter", "nearest", "lanczos"),
-        ("source", {"kind": "folder"}, "needs 'path'"),
+        ("source", {"kind": "files"}, "needs 'path'"),
     ],
 )
 def test_a_bad_value_names_key_and_what_was_found(key, value, says):

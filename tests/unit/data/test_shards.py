@@ -11,8 +11,8 @@ from support.toys import dataset_card, photo, write_photos
 from stylenat.core.errors import InputError
 from stylenat.data import shards
 from stylenat.data.manifest import fingerprint, read_manifest
+from stylenat.data.prepare import write_prepared
 from stylenat.data.resize import resize
-from stylenat.data.shards import write_prepared
 from stylenat.data.sources import open_source
 from stylenat.data.view import open_prepared
 
@@ -31,7 +31,7 @@ def raw(tmp_path):
 
 def prepare(raw, out, count=COUNT, **card):
     card = {"resolution": 8, "resize_filter": "box"} | card
-    return write_prepared(open_source(raw, count), dataset_card(count, **card), out)
+    return write_prepared(open_source(raw), dataset_card(count, **card), out)
 
 
 def times(folder):
@@ -88,7 +88,7 @@ def test_a_run_stopped_by_a_bad_image_goes_on_after_the_cure(raw, tmp_path):
     with pytest.raises(InputError, match=r"006\.png: can't be decoded"):
         prepare(raw, out)
     assert not out.exists()
-    assert sorted(times(tmp_path / "set")) == ["shard-00000.npy"]
+    assert sorted(times(tmp_path / "set")) == ["shard-00000.npy", "shard-00002.npy"]
     assert not list((tmp_path / "set" / "shards").glob(".*"))
     kept = times(tmp_path / "set")["shard-00000.npy"]
     (raw / "006.png").write_bytes(good)

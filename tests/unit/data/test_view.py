@@ -7,7 +7,7 @@ from support.toys import dataset_card, photo, write_photos
 
 from stylenat.core.errors import InputError
 from stylenat.data import shards
-from stylenat.data.shards import write_prepared
+from stylenat.data.prepare import write_prepared
 from stylenat.data.sources import open_source
 from stylenat.data.view import open_prepared
 
@@ -15,7 +15,7 @@ from stylenat.data.view import open_prepared
 @pytest.fixture
 def manifest(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_IMAGES", 3)
-    source = open_source(write_photos(tmp_path / "raw", 7), 7)
+    source = open_source(write_photos(tmp_path / "raw", 7))
     write_prepared(source, dataset_card(7, 16), tmp_path / "set" / "manifest.json")
     return tmp_path / "set" / "manifest.json"
 

@@ -3,10 +3,14 @@ import hashlib
 import pytest
 import torch
 from PIL import Image
+from support.bad_server import BadServer
+from support.files import write_official
 from support.toys import dataset_card, detector_card
 
 from stylenat.core.errors import InputError
-from stylenat.stages import fetch
+from stylenat.data.checklist import md5_file
+from stylenat.data.manifest import read_manifest
+from stylenat.stages import fetch, prepare
 
 PHOTOGRAPHS = {"kind": "photographs", "crops": 6, "crop_px": 48}
 
@@ -46,7 +50,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_refused(tmp_path):
 
 
 def test_the_user_s_own_images_are_not_fetched(tmp_path):
-    with pytest.raises(InputError, match="'toyset' takes its images from raw: there is nothing to fetch"):
+    with pytest.raises(InputError, match="'toyset' takes its images from raw: nothing says where to fetch them"):
         fetch.run_images(dataset_card(6, 8), tmp_path / "raw")
 
 
@@ -79,3 +83,51 @@ def test_a_supplied_file_is_checked_and_copied(tmp_path):
     with pytest.raises(InputError, match=r"w\.pth: sha256 is [0-9a-f]{64}, expected b{64}"):
         fetch.run_weights(supplied("b" * 64), tmp_path, tmp_path / "f.pth")
     assert not (tmp_path / "f.pth").exists()
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host that serves a set as FFHQ is released, and the card of that set."""
+    with BadServer({}) as server:
+        raw, listing = write_official(tmp_path / "host", 4, url=server.url(""))
+        for number in range(4):
+            server.files[str(number)] = (raw / "00000" / f"{number:05d}.png").read_bytes()
+        server.files["list"] = listing.read_bytes()
+        described = {"path": "ffhq/ffhq-dataset-v2.json", "bytes": listing.stat().st_size, "md5": md5_file(listing)}
+        source = {"kind": "files", "path": "ffhq/images1024x1024", "checklist": described | {"url": server.url("list")}}
+        yield server, dataset_card(4, 8, "box", source=source)
+
+
+def test_a_released_set_is_downloaded_and_prepared(host, tmp_path):
+    server, card = host
+    fetch.run_images(card, tmp_path / "data")
+    listing = tmp_path / "data/ffhq/ffhq-dataset-v2.json"
+    raw = tmp_path / "data/ffhq/images1024x1024"
+    prepare.run(card, raw, tmp_path / "set/manifest.json", listing)
+    assert read_manifest(tmp_path / "set/manifest.json").names == [f"{number:05d}.png" for number in range(4)]
+    asked = len(server.asked)
+    fetch.run_images(card, tmp_path / "data")
+    assert len(server.asked) == asked
+
+
+def test_a_list_that_names_files_elsewhere_is_refused(host, tmp_path):
+    _, card = host
+    source = card.source.model_dump() | {"path": "ffhq/thumbnails128x128"}
+    with pytest.raises(InputError, match=r"image 00000\.png: found the path ffhq/images1024x1024/00000/00000\.png"):
+        fetch.run_images(dataset_card(4, 8, source=source), tmp_path / "data")
+
+
+def test_an_archive_is_downloaded_as_one_file(host, tmp_path):
+    server, _ = host
+    server.files["archive"] = b"records" * 100
+    (tmp_path / "archive").write_bytes(server.files["archive"])
+    described = {
+        "path": "toy.tfrecords",
+        "bytes": 700,
+        "md5": md5_file(tmp_path / "archive"),
+        "url": server.url("archive"),
+    }
+    source = {"kind": "files", "path": "toy.tfrecords", "archive": described}
+    fetch.run_images(dataset_card(4, 8, source=source), tmp_path / "data")
+    assert (tmp_path / "data/toy.tfrecords").read_bytes() == server.files["archive"]
+    assert len(server.asked) == 1
