@@ -1,20 +1,11 @@
 """Writers of the files in which raw images are published: TFRecords, LMDB, parquet."""
 
-import io
 import struct
 
 import google_crc32c
 import lmdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
-
-
-def png(pixel_HWC):
-    """A PNG file's bytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixel_HWC).save(buffer, "png")
-    return buffer.getvalue()
 
 
 def varint(value):

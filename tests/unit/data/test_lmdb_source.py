@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import lmdb
 import numpy as np
 import pytest
-from support.raw_files import png, write_lmdb
+from support.files import png
+from support.raw_files import write_lmdb
 from support.toys import photo
 
 from stylenat.core.errors import InputError

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.raw_files import png, write_parquet
+from support.files import png
+from support.raw_files import write_parquet
 from support.toys import photo
 
 from stylenat.core.errors import InputError
