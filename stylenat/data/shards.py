@@ -136,9 +136,8 @@ def _check_space(folder: Path, images: int, card: DatasetCard) -> None:
     """Refuse to begin what the disk can't hold."""
     needed, free = images * 3 * card.resolution**2, shutil.disk_usage(folder).free
     if needed > free:
-        raise InputError(
-            f"{folder}: {needed / 1e9:.1f} GB more are needed for '{card.name}', {free / 1e9:.1f} are free"
-        )
+        found = f"found {free / 1e6:,.0f} MB free, expected {needed / 1e6:,.0f} MB"
+        raise InputError(f"{folder}: {found} for the images of '{card.name}' that are not there yet")
 
 
 class _LeftOut(Exception):
