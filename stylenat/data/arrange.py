@@ -61,10 +61,9 @@ def _fill(source: Source, checklist: Checklist, places: Iterator[tuple[Entry, li
         if free is not None:
             slots[free] = Slot(checklist.images[free].name, entry, checklist.images[free])
             continue
-        taken = [slots[number].entry.name for number in numbers[-1:]]
-        why = (
-            f"it is the same image as {taken[0]}" if taken else f"no image of {checklist.place} has its name or pixels"
-        )
+        why = f"no image of {checklist.place} has its name or pixels"
+        if numbers:
+            why = f"it is the same image as {slots[numbers[-1]].entry.name}"
         faults.append(Fault("surplus", entry.name, f"{source.place}/{entry.name}: found an image too many: {why}"))
     for number, slot in enumerate(slots):
         if slot is None:
@@ -102,7 +101,7 @@ def _read_identities(path: Path) -> dict[tuple[str, str], str]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 name, stamp, md5 = json.loads(line)
-            except ValueError:
+            except (ValueError, TypeError):
                 continue
             found[name, stamp] = md5
     return found

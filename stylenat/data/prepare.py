@@ -32,7 +32,7 @@ def write_prepared(
     _check_list(card, checklist)
     with open_pool(Work(source, card), _worth(workers, card)) as pool:
         slots, faults = arrange(source, card, checklist, pool, out.parent)
-        shards, unusable = write_shards(slots, card, out.parent / SHARD_FOLDER, pool)
+        shards, unusable = write_shards(slots, card, out, pool)
     faults += unusable
     if checklist is None:
         faults += _duplicates(source, shards)

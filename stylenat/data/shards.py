@@ -78,14 +78,22 @@ def prepare_image(work: Work, slot: Slot) -> Prepared | Fault:
     return Prepared(np.ascontiguousarray(pixel_HWC.transpose(2, 0, 1)), md5, md5 if unchanged else pixel_md5(pixel_HWC))
 
 
-def write_shards(slots: Slots, card: DatasetCard, folder: Path, pool: Pool) -> tuple[list[WrittenShard], list[Fault]]:
-    """Write the shards of a set that are not there yet; one with a faulty or missing image is left out."""
+def write_shards(slots: Slots, card: DatasetCard, manifest: Path, pool: Pool) -> tuple[list[WrittenShard], list[Fault]]:
+    """Write the shards of a set that are not there yet; one with a faulty or missing image is left out.
+
+    An older manifest goes as soon as a shard does: it must not speak of shards that are no longer its own.
+    """
+    folder = manifest.parent / SHARD_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     groups = [slots[start : start + SHARD_IMAGES] for start in range(0, len(slots), SHARD_IMAGES)]
-    _remove_strangers(folder, len(groups))
     paths = [folder / shard_name(number) for number in range(len(groups))]
     keys = [_key(group, card) for group in groups]
     notes = list(pool.in_order(_kept, zip(paths, keys, map(len, groups), strict=True)))
+    strangers = _strangers(folder, len(groups))
+    if strangers or None in notes:
+        manifest.unlink(missing_ok=True)
+    for path in strangers:
+        path.unlink()
     _check_space(folder, sum(len(group) for group, note in zip(groups, notes, strict=True) if note is None), card)
     todo = [slot for group, note in zip(groups, notes, strict=True) if note is None for slot in group if slot]
     results = pool.in_order(prepare_image, todo)
@@ -98,12 +106,11 @@ def write_shards(slots: Slots, card: DatasetCard, folder: Path, pool: Pool) -> t
     return [WrittenShard(group, note) for group, note in zip(groups, notes, strict=True)], faults
 
 
-def _remove_strangers(folder: Path, count: int) -> None:
-    """Remove shards of an earlier, longer plan and what a killed run left half-written."""
+def _strangers(folder: Path, count: int) -> list[Path]:
+    """Shards of an earlier, longer plan and what a killed run left half-written."""
     names = {shard_name(number) for number in range(count)}
-    for path in [*folder.glob("shard-*"), *folder.glob(".shard-*.tmp")]:
-        if path.with_suffix(".npy").name not in names:
-            path.unlink()
+    paths = [*folder.glob("shard-*"), *folder.glob(".shard-*.tmp")]
+    return [path for path in paths if path.with_suffix(".npy").name not in names]
 
 
 def _key(group: Sequence[Slot | None], card: DatasetCard) -> str:

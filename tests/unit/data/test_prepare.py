@@ -179,6 +179,20 @@ def test_verify_lists_the_same_and_writes_no_image(official, tmp_path):
     assert list((tmp_path / "set").iterdir()) == []
 
 
+def test_an_older_manifest_goes_with_the_shards_that_it_speaks_of(official, tmp_path):
+    raw, listing = official
+    out = tmp_path / "set" / "manifest.json"
+    prepare(raw, listing, out)
+    before = out.read_bytes()
+    file_of(raw, 9).unlink()
+    with pytest.raises(InputError, match=r"00009\.png .* is missing"):
+        prepare(raw, listing, out, resize_filter="lanczos")
+    assert not out.exists()
+    file_of(raw, 9).write_bytes(png(photo(9)))
+    prepare(raw, listing, out)
+    assert out.read_bytes() == before
+
+
 def test_without_a_list_the_same_pixels_twice_are_refused(tmp_path):
     raw = write_photos(tmp_path / "raw", COUNT)
     (raw / "008.png").write_bytes(png(photo(1), compress_level=1))
