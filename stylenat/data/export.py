@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stylenat.core.files import atomic_path
+from stylenat.core.files import atomic_path, remove_leftovers
 from stylenat.data.stream import open_pool, usable_cores
 from stylenat.data.view import PreparedImages
 
@@ -29,6 +29,7 @@ def member_name(index: int) -> str:
 
 def write_zip(images: PreparedImages, out: Path, workers: int | None = None) -> None:
     """Write all images of a set, and `dataset.json`, into a zip file."""
+    remove_leftovers(out)
     with (
         open_pool(images, workers or usable_cores()) as pool,
         atomic_path(out) as temporary,

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from stylenat.core.cards import DatasetCard
 from stylenat.core.errors import InputError
+from stylenat.core.files import remove_leftovers
 from stylenat.core.seeds import subset
 from stylenat.data.arrange import Slots, arrange
 from stylenat.data.checklist import Checklist
 from stylenat.data.decode import DECODER
 from stylenat.data.examine import Work, find_fault
-from stylenat.data.faults import Fault, report_faults
+from stylenat.data.faults import FAULTS_FILE, Fault, report_faults
 from stylenat.data.manifest import Manifest, Shard, fingerprint, write_manifest
 from stylenat.data.resize import library_of
 from stylenat.data.shards import SHARD_FOLDER, ShardNote, WrittenShard, shard_name, write_shards
@@ -30,6 +31,8 @@ def write_prepared(
             one that the card's fingerprint names.
     """
     _check_list(card, checklist)
+    for path in (out, out.parent / FAULTS_FILE):
+        remove_leftovers(path)
     with open_pool(Work(source, card), _worth(workers, card)) as pool:
         slots, faults = arrange(source, card, checklist, pool, out.parent)
         shards, unusable = write_shards(slots, card, out, pool)

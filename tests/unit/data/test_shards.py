@@ -122,11 +122,13 @@ def test_a_shorter_plan_leaves_no_old_shard(raw, tmp_path):
     out = tmp_path / "set" / "manifest.json"
     prepare(raw, out)
     (tmp_path / "set" / "shards" / ".shard-00001.npy.abc.tmp").write_bytes(b"left by a killed run")
+    (tmp_path / "set" / ".manifest.json.abc.tmp").write_bytes(b"left by another")
     for index in range(4, COUNT):
         (raw / f"{index:03d}.png").unlink()
     prepare(raw, out, count=4)
     names = sorted(path.name for path in (tmp_path / "set" / "shards").iterdir())
     assert names == ["shard-00000.json", "shard-00000.npy"]
+    assert sorted(path.name for path in (tmp_path / "set").iterdir()) == ["manifest.json", "shards"]
 
 
 def test_folder_and_zip_have_one_fingerprint(raw, tmp_path):

@@ -57,6 +57,14 @@ def test_two_exports_have_the_same_bytes(manifest, tmp_path):
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
 
 
+def test_what_a_killed_export_left_is_removed(manifest, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".set.zip.abc.tmp").write_bytes(b"half")
+    (tmp_path / "out" / ".other.zip.abc.tmp").write_bytes(b"another's")
+    export.run(manifest, tmp_path / "out" / "set.zip")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".other.zip.abc.tmp", "set.zip"]
+
+
 def test_the_zip_prepared_again_is_the_same_set(manifest, tmp_path):
     """With the manifest as the list of what the images must be."""
     export.run(manifest, tmp_path / "set.zip")
