@@ -70,7 +70,7 @@ class Lookup:
         return math.ceil(1.1 * card.count * 3 * card.resolution**2 / 1e6)
 
     def prepare_minutes(self, w: Any) -> int:
-        """Run time to ask for: ten images a second, a fifth of what two cores do, so that slow disks fit."""
+        """Run time to ask for: ten images a second, far less than two cores do, so that slow disks fit."""
         return 10 + math.ceil(self.catalog.dataset(w.dataset).count / 10 / 60)
 
     def dataset_with_raw(self, w: Any) -> str:

@@ -18,7 +18,7 @@ from stylenat.core.files import atomic_path, remove_leftovers
 from stylenat.data.stream import open_pool, usable_cores
 from stylenat.data.view import PreparedImages
 
-_LEVEL = 1  # PNG loses nothing at any level; higher ones take ten times as long for a tenth less
+_LEVEL = 1  # PNG loses nothing at any level; higher ones take several times as long for little less
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can name
 
 

@@ -81,6 +81,8 @@ def _sum_of(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def library_of(resize_filter: ResizeFilter) -> str:
-    """The library whose code an operator is, and its version: `pillow 13.0.0`."""
+    """The library whose code an operator is, and its version: `pillow 13.0.0`; `none` where nothing is resized."""
+    if resize_filter == "none":
+        return "none"
     name = "pillow" if resize_filter in _PILLOW else "numpy"
     return f"{name} {version(name)}"

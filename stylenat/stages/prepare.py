@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stylenat.core.cards import DatasetCard
+from stylenat.core.errors import InputError
 from stylenat.data.checklist import Checklist, check_file, read_checklist
 from stylenat.data.prepare import verify, write_prepared
 from stylenat.data.sources import Source, open_source
@@ -38,8 +39,12 @@ def _open(card: DatasetCard, raw: Path, checklist: Path | None) -> tuple[Source,
     if card.source.archive is not None:
         check_file(Path(raw), card.source.archive)
     source = open_source(Path(raw), card.resolution if card.resize_filter == "none" else None)
+    listed = card.source.checklist
     if checklist is None:
+        if listed is not None:
+            origin = f" ({listed.url})" if listed.url else ""
+            raise InputError(f"data set '{card.name}': found no --checklist, expected {listed.path}{origin}")
         return source, None
-    if card.source.checklist is not None:
-        check_file(Path(checklist), card.source.checklist)
+    if listed is not None:
+        check_file(Path(checklist), listed)
     return source, read_checklist(Path(checklist))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from stylenat.core.cards import Source
 from stylenat.core.catalog import Catalog
 from stylenat.core.errors import InputError
 from stylenat.core.images import to_uint8
@@ -35,7 +36,14 @@ def prepared(tmp_path_factory):
             Image.fromarray(pixels).save(root / f"raw/{index}.png")
         card = next(CATALOG.dataset(m.dataset) for m in SMALL if m.arch["resolution"] == size)
         card = card.model_copy(
-            update={"count": 8, "resize_filter": "none", "fingerprint": None, "splits": {}, "subsets": {}}
+            update={
+                "source": Source(kind="files", path="raw"),
+                "count": 8,
+                "resize_filter": "none",
+                "fingerprint": None,
+                "splits": {},
+                "subsets": {},
+            }
         )
         prepare.run(card, root / "raw", root / "manifest.json")
         found[size] = root / "manifest.json"

@@ -103,3 +103,4 @@ def test_an_unknown_filter_names_the_nearest():
 def test_the_library_of_an_operator_is_named_with_its_version():
     assert library_of("lanczos").startswith("pillow ")
     assert library_of("tfrecord").startswith("numpy ")
+    assert library_of("none") == "none"

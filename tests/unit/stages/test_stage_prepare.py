@@ -83,6 +83,16 @@ def test_another_list_than_the_card_s_is_refused(tmp_path):
         prepare.run(dataset_card(4, 8, "box", source=source), raw, tmp_path / "m.json", listing)
 
 
+def test_a_card_with_a_list_is_not_prepared_without_it(tmp_path):
+    raw, listing = write_official(tmp_path / "ffhq", 4)
+    card = dataset_card(4, 8, "box", source={"kind": "files", "path": "raw", "checklist": described(listing)})
+    for run in (prepare.run, prepare.run_verify):
+        with pytest.raises(InputError, match=r"'toyset': found no --checklist, expected ffhq-dataset-v2\.json"):
+            run(card, raw, tmp_path / "set" / "m.json")
+    assert not (tmp_path / "set").exists()
+    prepare.run(card, raw, tmp_path / "set" / "m.json", listing)
+
+
 def test_without_a_resize_the_images_of_the_set_s_own_size_are_taken(tmp_path):
     """A database may hold an image at several sizes."""
     values = {f"{side}-{number:05d}".encode(): png(photo(number, side)) for side in (8, 16) for number in range(3)}
