@@ -18,8 +18,10 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/import.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/features.smk"
+include: "workflow/rules/throughput.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/judge.smk"
+include: "workflow/rules/simulate.smk"
 include: "workflow/rules/report.smk"
 
 

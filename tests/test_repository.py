@@ -18,16 +18,31 @@ ALLOWED = {
     "network": {"core", "attention", "nn", "objectives", "checkpoints"},
     "baselines": {"core", "attention", "nn", "objectives", "checkpoints", "data"},
     "data": {"core"},
-    "features": {"core", "data"},
+    "features": {"core", "data", "frechet"},
     "frechet": {"core"},
-    "metrics": {"core", "frechet"},
+    "timing": {"core"},
+    "metrics": {"core", "frechet", "timing"},
     "sampling": {"core", "data"},
     "training": {"core", "data", "objectives"},
     "claims": {"core"},
     "report": {"core"},
-    "stages": {"core", "data", "features", "metrics", "sampling", "training", "claims", "report"},
+    "stages": {"core", "data", "features", "frechet", "metrics", "timing", "sampling", "training", "claims", "report"},
 }
-STAGES = ("plan", "fetch", "prepare", "export", "train", "import", "sample", "features", "measure", "judge", "report")
+STAGES = (
+    "plan",
+    "fetch",
+    "prepare",
+    "export",
+    "train",
+    "import",
+    "sample",
+    "features",
+    "throughput",
+    "measure",
+    "judge",
+    "simulate",
+    "report",
+)
 
 
 def package_of(dotted):

@@ -1,13 +1,34 @@
-"""What a claim rests on, and what keeps it from being judged: numbers not made, or not comparable."""
+"""What a claim rests on: each model's records, and its number with an error."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stylenat.claims import statistics
-from stylenat.claims.wording import with_unit
+from stylenat.claims.wording import number
+from stylenat.core import estimates
 from stylenat.core.cards import ModelCard, ProtocolCard, RunCard
-from stylenat.core.claim_cards import ClaimCard, Published
-from stylenat.core.records import Measurement, Status, VerdictStatus
+from stylenat.core.records import Measurement
+
+
+@dataclass(frozen=True)
+class Reals:
+    """A set whose images a model is compared with."""
+
+    dataset: str
+    resize_filter: str
+
+    @property
+    def words(self) -> str:
+        """The filter and the set, as a sentence names them."""
+        return f"{self.resize_filter} ({self.dataset})"
+
+
+@dataclass(frozen=True)
+class Against:
+    """A model's records against another set than its own."""
+
+    reals: Reals
+    records: list[Measurement]
+    planned: int  # how many records there will be
+    flag: str = ""  # why the model may not be ranked there
 
 
 @dataclass(frozen=True)
@@ -17,7 +38,9 @@ class Evidence:
     model: str
     records: list[Measurement]
     absent: list[str] = field(default_factory=list)
-    condition: str = ""  # what the numbers depend on and the paper leaves open
+    reals: Reals | None = None  # the model's own set; none: the network itself is measured
+    others: list[Against] = field(default_factory=list)
+    flag: str = ""  # why the model may not be ranked: where it lies outside its controls
     inferred: str = ""  # which part of the model's architecture no source states
 
     def values(self) -> list[float]:
@@ -25,15 +48,20 @@ class Evidence:
         return [record.value for record in self.records if record.value is not None]
 
 
-def why_unplanned(model: ModelCard, protocol: ProtocolCard, run: RunCard) -> str:
-    """Why a run holds no record of a model under a protocol, and where it would come from."""
+def why_unplanned(model: ModelCard, protocol: ProtocolCard, run: RunCard, elsewhere: list[str]) -> str:
+    """Why a run holds no record of a model under a protocol, and where it would come from.
+
+    `elsewhere` names the sets that the model is compared with instead of its own.
+    """
     if model.family is None:
         return f"published numbers only, because {model.weights.none}"
     if not protocol.implemented:
         return f"protocol {protocol.name} can't be run yet, because {protocol.reason}"
-    if protocol.needs == "features" and model.weights.none is not None:
+    if protocol.on_images and model.weights.none is not None:
         return f"no weights, because {model.weights.none}"
     missing = f"not measured under {protocol.name} in run '{run.run}'"
+    if elsewhere:
+        return f"{missing} against its own set, {model.dataset}, only against {', '.join(elsewhere)}"
     return f"{missing}; config/paper.yaml measures it" if run.demo else f"{missing}; add it to the run's 'measure'"
 
 
@@ -42,91 +70,29 @@ def deterministic(protocol: ProtocolCard) -> bool:
     return protocol.needs == "model" and not protocol.timed
 
 
-def estimate(evidence: Evidence, protocol: ProtocolCard) -> statistics.Estimate | None:
-    """The model's number: exact when deterministic, else the mean over seeds; None for fewer than two seeds."""
+def estimate(evidence: Evidence, protocol: ProtocolCard) -> estimates.Estimate | None:
+    """The model's number: exact when deterministic, else over seeds or of one run; None where no error is known."""
     values = evidence.values()
     if deterministic(protocol) and len(set(values)) == 1:
-        return statistics.exact(values[0])
-    return statistics.mean_over_seeds(values) if len(values) > 1 else None
+        return estimates.exact(values[0])
+    return estimates.estimate_of(evidence.records)
 
 
-def obstacle(
-    claim: ClaimCard, evidence: list[Evidence], protocol: ProtocolCard, published: Callable[[str], Published]
-) -> tuple[VerdictStatus, str] | None:
-    """The first thing that keeps a claim from being judged, with its reason; None when nothing does."""
-    missing: dict[str, list[str]] = {}
-    for item in evidence:
-        for reason in dict.fromkeys(_not_run(item, protocol)):
-            missing.setdefault(reason, []).append(item.model)
-    if missing:
-        parts = [f"{', '.join(models)}: {reason.rstrip('.')}." for reason, models in missing.items()]
-        return VerdictStatus.NOT_RUN, " ".join(parts)
-    records = [record for item in evidence for record in item.records]
-    # A check of the harness compares numbers of one making with one another, never with published ones.
-    incomparable = "" if claim.about == "harness" else _incomparable(records) or _circular(evidence, protocol)
-    reason = incomparable or (_other_hardware(claim, records, published) if claim.hardware_bound else "")
-    if not reason and protocol.timed:
-        reason = _several_devices(records)
-    return (VerdictStatus.NOT_COMPARABLE, reason) if reason else None
+def sessions(evidence: Evidence, protocol: ProtocolCard) -> dict[str, float]:
+    """Timings by the session that made them; empty when a record names none. Models share a session's inputs."""
+    records = evidence.records if protocol.timed else []
+    if not all(record.inputs and record.value is not None for record in records):
+        return {}
+    return {f"{record.seed} {sorted(record.inputs.items())}": record.value for record in records}
 
 
-def _not_run(item: Evidence, protocol: ProtocolCard) -> list[str]:
-    reasons = list(item.absent)
-    for record in item.records:
-        where = f"under {record.protocol}, seed {record.seed}"
-        if record.status != Status.OK:
-            reasons.append(f"measurement {record.status} {where}, because {record.reason}")
-        elif record.protocol_version != protocol.version:
-            versions = f"version {record.protocol_version} of the protocol, which is now at {protocol.version}"
-            reasons.append(f"measured {where}, by {versions}")
-    if not item.records and not reasons:
-        reasons.append(f"no record under {protocol.name}")
-    return reasons
-
-
-def _incomparable(records: list[Measurement]) -> str:
-    reasons = [record.comparable_reason or "no reason given" for record in records if not record.comparable]
-    if not reasons:
+def agreement(evidence: Evidence, protocol: ProtocolCard) -> str:
+    """Whether seeds differ as much as each run's own standard error says; for three seeds and more, in a sentence."""
+    errors = [record.standard_error for record in evidence.records]
+    if len(errors) < 3 or any(error is None or error.value <= 0 for error in errors):
         return ""
-    return f"The number may not stand beside published ones: {'; '.join(dict.fromkeys(reasons))}."
-
-
-def _circular(evidence: list[Evidence], protocol: ProtocolCard) -> str:
-    """A count of a network whose architecture was chosen to have the published count confirms nothing."""
-    inferred = [item for item in evidence if item.inferred] if deterministic(protocol) else []
-    if not inferred:
-        return ""
-    parts = [_with_numbers(item) for item in evidence]
-    reasons = dict.fromkeys(
-        f"{item.model}'s architecture is inferred: {item.inferred.rstrip('.')}." for item in inferred
-    )
-    return f"Counted: {', '.join(parts)}. But {' '.join(reasons)} A count of it confirms nothing about the original."
-
-
-def _with_numbers(item: Evidence) -> str:
-    values = dict.fromkeys(with_unit(record.value, record.unit) for record in item.records if record.value is not None)
-    return f"{item.model} {', '.join(values)}"
-
-
-def _device(record: Measurement) -> str:
-    return str(record.device.get("name", "an unnamed device"))
-
-
-def _other_hardware(claim: ClaimCard, records: list[Measurement], published: Callable[[str], Published]) -> str:
-    """An absolute speed stands only on the hardware that the source names."""
-    source = published(claim.published) if claim.published else None
-    named = source.hardware if source else ""
-    wrong = [record for record in records if not named or named.casefold() not in _device(record).casefold()]
-    if not wrong:
-        return ""
-    record = wrong[0]
-    measured = f"{with_unit(record.value or 0.0, record.unit)} was measured on {_device(record)}"
-    theirs = f"the published number was taken on {named}" if named else "no source names the published number's machine"
-    return f"An absolute speed holds for one machine: {measured}, and {theirs}. Ratios on one machine can be judged."
-
-
-def _several_devices(records: list[Measurement]) -> str:
-    devices = sorted({_device(record) for record in records})
-    if len(devices) < 2:
-        return ""
-    return f"Speeds of different machines were mixed ({', '.join(devices)}); take all of them on one."
+    expected = (sum(error.value**2 for error in errors) / len(errors)) ** 0.5
+    share = estimates.sample_sd(evidence.values()) / expected
+    told = f"{evidence.model}: the standard deviation over {len(errors)} seeds is {number(share)} times the standard"
+    told += f" error of one run ({', '.join(dict.fromkeys(error.method for error in errors))})"
+    return told + (", which leaves out the draw of the reals." if protocol.real_draw == "each-seed" else ".")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from stylenat.claims import statistics
-from stylenat.claims.statistics import Estimate
 from stylenat.claims.wording import interval_text, number
+from stylenat.core import estimates
 from stylenat.core.claim_cards import ClaimCard, ClaimKind
 from stylenat.core.errors import InputError
+from stylenat.core.estimates import Estimate
 from stylenat.core.records import VerdictStatus
 
 REPRODUCED, NOT_REPRODUCED = VerdictStatus.REPRODUCED, VerdictStatus.NOT_REPRODUCED
@@ -33,11 +33,42 @@ class Finding:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The estimates that a rule reads: the subject's, the references' in order, and which way is better."""
+    """The estimates that a rule reads, and which way is better; models timed in the same sessions are paired."""
 
-    subject: Estimate
-    references: dict[str, Estimate] = field(default_factory=dict)
+    of_model: dict[str, Estimate]  # the subject first, then the references in order
     direction: str = "none"
+    sessions: dict[str, dict[str, float]] = field(default_factory=dict)  # timings of a model by session
+
+    @property
+    def subject(self) -> Estimate:
+        """The subject's number."""
+        return next(iter(self.of_model.values()))
+
+    @property
+    def references(self) -> list[str]:
+        """The names of the models compared with."""
+        return list(self.of_model)[1:]
+
+    def difference(self, a: str, b: str) -> Estimate:
+        """One model's number less another's."""
+        pairs = self._pairs(a, b)
+        if pairs:
+            return estimates.paired_difference(*pairs)
+        return estimates.difference(self.of_model[a], self.of_model[b])
+
+    def ratio(self, a: str, b: str) -> Estimate:
+        """One model's number over another's."""
+        pairs = self._pairs(a, b)
+        if pairs:
+            return estimates.paired_ratio(*pairs)
+        return estimates.ratio(self.of_model[a], self.of_model[b])
+
+    def _pairs(self, a: str, b: str) -> tuple[list[float], list[float]] | None:
+        """Two models' timings by session; None unless the same sessions, two at least, measured both."""
+        first, second = self.sessions.get(a, {}), self.sessions.get(b, {})
+        if len(first) < 2 or first.keys() != second.keys():
+            return None
+        return list(first.values()), [second[session] for session in first]
 
 
 def _side(interval: tuple[float, float], low: float, high: float) -> VerdictStatus:
@@ -58,7 +89,7 @@ def _all_of(statuses: list[VerdictStatus]) -> VerdictStatus:
 def judge_value(claim: ClaimCard, numbers: Numbers) -> Finding:
     """The subject's number equals the expected one: within the tolerance, or within the noise of two draws."""
     subject, gap = numbers.subject, numbers.subject.value - claim.expected
-    told = f"Measured {number(subject.value)}{interval_text(subject.interval)}, {number(abs(gap))}"
+    told = f"Measured {number(subject.value)}{interval_text(subject)}, {number(abs(gap))}"
     told += f" {'above' if gap >= 0 else 'below'} {number(claim.expected)}"
     if claim.published_sd is None:
         status = _side((subject.low, subject.high), claim.expected - claim.tolerance, claim.expected + claim.tolerance)
@@ -80,24 +111,24 @@ def judge_at_most(claim: ClaimCard, numbers: Numbers) -> Finding:
     subject = numbers.subject
     status = _side((subject.low, subject.high), float("-inf"), claim.expected)
     verb = {REPRODUCED: "does not exceed", NOT_REPRODUCED: "exceeds", INCONCLUSIVE: "its interval straddles"}
-    told = f"Measured {number(subject.value)}{interval_text(subject.interval)}"
+    told = f"Measured {number(subject.value)}{interval_text(subject)}"
     return Finding(status, f"{told}: {verb[status]} {number(claim.expected)}.", subject)
 
 
-def _pair(better: Estimate, worse: Estimate, names: tuple[str, str], sign: int) -> tuple[VerdictStatus, str]:
-    """Whether one number lies strictly on the better side of another; `sign` 1: lower is better."""
-    gap = statistics.difference(better, worse)
+def _pair(numbers: Numbers, better: str, worse: str, sign: int) -> tuple[VerdictStatus, str]:
+    """Whether one model's number lies strictly on the better side of another's; `sign` 1: lower is better."""
+    gap = numbers.difference(better, worse)
     low, high = sorted((sign * gap.low, sign * gap.high))
     status = REPRODUCED if high < 0 else NOT_REPRODUCED if low >= 0 else INCONCLUSIVE
     word = "below" if sign > 0 else "above"
     verb = {REPRODUCED: f"is {word}", NOT_REPRODUCED: f"is not {word}", INCONCLUSIVE: f"is not surely {word} or not"}
-    text = f"{names[0]} ({number(better.value)}) {verb[status]} {names[1]} ({number(worse.value)})"
-    return status, text + interval_text(gap.interval).replace("interval", "interval of the difference")
+    first, second = (f"{name} ({number(numbers.of_model[name].value)})" for name in (better, worse))
+    return status, f"{first} {verb[status]} {second}{interval_text(gap, 'interval of the difference')}"
 
 
 def judge_less_than(claim: ClaimCard, numbers: Numbers) -> Finding:
     """The subject's number lies below that of each reference."""
-    found = [_pair(numbers.subject, other, (str(claim.subject), name), 1) for name, other in numbers.references.items()]
+    found = [_pair(numbers, str(claim.subject), name, 1) for name in numbers.references]
     reason = "; ".join(text for _, text in found) + "."
     return Finding(_all_of([status for status, _ in found]), reason, numbers.subject)
 
@@ -106,20 +137,19 @@ def judge_ordering(claim: ClaimCard, numbers: Numbers) -> Finding:
     """Subject and references stand in the order given, from best to worst."""
     if numbers.direction not in ("lower", "higher"):
         raise InputError(f"claim '{claim.name}': the metric of '{claim.protocol}' has no better direction to order by")
-    chain = [(str(claim.subject), numbers.subject), *numbers.references.items()]
     sign = 1 if numbers.direction == "lower" else -1
-    found = [_pair(a, b, (first, second), sign) for (first, a), (second, b) in pairwise(chain)]
+    found = [_pair(numbers, first, second, sign) for first, second in pairwise(numbers.of_model)]
     reason = "; ".join(text for _, text in found) + "."
     return Finding(_all_of([status for status, _ in found]), reason, numbers.subject)
 
 
 def judge_ratio(claim: ClaimCard, numbers: Numbers) -> Finding:
     """Subject / first reference equals the expected ratio within the tolerance."""
-    name, reference = next(iter(numbers.references.items()))
-    found = statistics.ratio(numbers.subject, reference)
+    name = numbers.references[0]
+    found = numbers.ratio(str(claim.subject), name)
     status = _side((found.low, found.high), claim.expected - claim.tolerance, claim.expected + claim.tolerance)
-    told = f"{claim.subject} / {name} = {number(numbers.subject.value)} / {number(reference.value)}"
-    told += f" = {number(found.value)}{interval_text(found.interval)}"
+    told = f"{claim.subject} / {name} = {number(numbers.subject.value)} / {number(numbers.of_model[name].value)}"
+    told += f" = {number(found.value)}{interval_text(found)}"
     return Finding(status, f"{told}: {WITHIN[status]} {number(claim.expected)} +- {number(claim.tolerance)}.", found)
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from stylenat.claims.arithmetic import compute_reading
-from stylenat.claims.evidence import Evidence, estimate, obstacle
+from stylenat.claims.evidence import Evidence, agreement, estimate, sessions
+from stylenat.claims.filters import weigh
 from stylenat.claims.findings import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, RULES, Finding, Numbers
+from stylenat.claims.obstacles import obstacle
 from stylenat.claims.wording import WEAK_GRADES, printed, reading_text, rule_of, weak_text
 from stylenat.core.cards import ProtocolCard
 from stylenat.core.claim_cards import ClaimCard, ClaimKind, Published
@@ -41,22 +43,25 @@ def _too_few_seeds(items: list[Evidence], protocol: ProtocolCard) -> tuple[Verdi
     short = [item.model for item in items if estimate(item, protocol) is None]
     if not short:
         return None
-    return INCONCLUSIVE, f"Only one seed was measured for {', '.join(short)}: the spread over seeds is unknown."
+    unknown = "and no standard error came with it, so that its spread is unknown"
+    return INCONCLUSIVE, f"Only one seed was measured for {', '.join(short)}, {unknown}."
 
 
 def _with_finding(claim: ClaimCard, items: list[Evidence], protocol: ProtocolCard, demo: bool) -> Verdict:
     first = items[0].records[0]
     if claim.kind != ClaimKind.RATIO and claim.unit not in ("", first.unit):
         raise InputError(f"claim '{claim.name}': its unit is '{claim.unit}', but the records are in '{first.unit}'")
-    subject, *references = [estimate(item, protocol) for item in items]
-    named = dict(zip([item.model for item in items[1:]], references, strict=True))
-    finding: Finding = RULES[claim.kind](claim, Numbers(subject, named, first.direction))
-    conditions = dict.fromkeys(text for item in items for text in _conditions(item) if text)
+    finding = _find(claim, items, protocol)
+    conditional = weigh(claim, items, protocol, finding, lambda swapped: _find(claim, swapped, protocol))
+    status, unranked = _ranked(claim, items, conditional.status)
+    inferred = dict.fromkeys(_inferred(item) for item in items if item.inferred)
+    reason = [conditional.before, finding.reason, unranked, conditional.after, *inferred]
+    notes = [agreement(item, protocol) for item in items]
     return Verdict(
         claim=claim.name,
-        status=finding.status,
-        reason=" ".join([finding.reason, *conditions]),
-        rule=f"{rule_of(claim)} {finding.numbers}".strip(),
+        status=status,
+        reason=" ".join(filter(None, reason)),
+        rule=" ".join(filter(None, [rule_of(claim, protocol), finding.numbers, *notes])),
         expected=claim.expected,
         measured=finding.estimate.value,
         interval=finding.estimate.interval,
@@ -65,9 +70,26 @@ def _with_finding(claim: ClaimCard, items: list[Evidence], protocol: ProtocolCar
     )
 
 
-def _conditions(item: Evidence) -> tuple[str, str]:
-    inferred = f"The architecture of {item.model} is inferred: {item.inferred.rstrip('.')}." if item.inferred else ""
-    return item.condition, inferred
+def _find(claim: ClaimCard, items: list[Evidence], protocol: ProtocolCard) -> Finding:
+    """What the rule of the claim's kind finds; every model has a number."""
+    of_model = {item.model: estimate(item, protocol) for item in items}
+    timed = {item.model: sessions(item, protocol) for item in items}
+    return RULES[claim.kind](claim, Numbers(of_model, items[0].records[0].direction, timed))
+
+
+def _ranked(claim: ClaimCard, items: list[Evidence], status: VerdictStatus) -> tuple[VerdictStatus, str]:
+    """A model outside its controls is not ranked; a check of the harness judges the controls themselves."""
+    flagged = [f"{item.model} is flagged: {item.flag}" for item in items if item.flag and claim.about == "paper"]
+    if not flagged:
+        return status, ""
+    told = "; ".join(flagged)
+    if claim.kind in (ClaimKind.LESS_THAN, ClaimKind.ORDERING):
+        return INCONCLUSIVE, f"{told}. Such a model is not ranked."
+    return status, f"{told}. The number speaks of a fault rather than of the model."
+
+
+def _inferred(item: Evidence) -> str:
+    return f"The architecture of {item.model} is inferred: {item.inferred.rstrip('.')}."
 
 
 def _without_finding(
@@ -81,7 +103,7 @@ def _without_finding(
         claim=claim.name,
         status=status,
         reason=reason,
-        rule=rule_of(claim),
+        rule=rule_of(claim, protocol),
         expected=claim.expected,
         measured=found.value if found else values[0] if values else None,
         interval=found.interval if found else None,

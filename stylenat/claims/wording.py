@@ -1,7 +1,9 @@
 """Numbers and rules in words that a reader who has not seen the code understands."""
 
+from stylenat.core.cards import ProtocolCard
 from stylenat.core.claim_cards import ClaimCard, ClaimKind, Published
-from stylenat.core.records import ReadingResult
+from stylenat.core.estimates import Estimate
+from stylenat.core.records import ReadingResult, VerdictStatus
 
 # Grades that a verdict must not rest on silently.
 WEAK_GRADES = {
@@ -9,7 +11,11 @@ WEAK_GRADES = {
     "S": "only in a weak secondary source",
     "unconfirmed": "its source was not seen",
 }
-STRADDLE = "inconclusive if the 95 % interval over seeds straddles that bound"
+STRADDLE = "inconclusive if the 95 % interval straddles that bound"
+ONE_RUN = "A single run is judged by its own standard error."
+FILTERS = "Inconclusive if another measured resize filter of the reals gives the opposite verdict."
+NOT_RANKED = "Inconclusive if a model lies outside its controls, real images and noise."
+PAIRED = "Models timed in the same sessions are paired: the mean of their differences, or of the logarithms of ratios."
 
 
 def number(value: float) -> str:
@@ -26,14 +32,36 @@ def with_unit(value: float, unit: str) -> str:
     return number(value) if unit in ("", "1") else f"{number(value)} {unit}"
 
 
-def interval_text(interval: tuple[float, float] | None) -> str:
-    """The interval in brackets with its meaning, or nothing."""
-    return "" if interval is None else f" (95 % interval over seeds {number(interval[0])} to {number(interval[1])})"
+def interval_text(estimate: Estimate, noun: str = "interval") -> str:
+    """The interval in brackets with what it speaks of, or nothing for an exact number."""
+    if estimate.interval is None:
+        return ""
+    low, high = estimate.interval
+    return f" (95 % {noun} {estimate.basis}: {number(low)} to {number(high)})"
 
 
-def rule_of(claim: ClaimCard) -> str:
-    """The rule of a claim's kind, with the claim's own numbers."""
-    return _RULES[claim.kind](claim) + (f" Tolerance: {claim.tolerance_reason}." if claim.tolerance_reason else "")
+def status_words(status: VerdictStatus) -> str:
+    """A verdict's status, within a sentence."""
+    return str(status).replace("_", " ")
+
+
+def rule_of(claim: ClaimCard, protocol: ProtocolCard | None = None) -> str:
+    """The rule of a claim's kind, with the claim's own numbers and what its protocol adds."""
+    parts = [_RULES[claim.kind](claim), f"Tolerance: {claim.tolerance_reason}." if claim.tolerance_reason else ""]
+    if protocol is not None and protocol.on_images:
+        parts += [ONE_RUN, *_on_images(claim)]
+    if protocol is not None and protocol.timed and claim.reference:
+        parts.append(PAIRED)
+    return " ".join(part for part in parts if part)
+
+
+def _on_images(claim: ClaimCard) -> list[str]:
+    """What a claim of the paper adds where numbers hang on real images: controls, and the filter of the reals."""
+    if claim.about != "paper":
+        return []
+    if claim.kind in (ClaimKind.VALUE, ClaimKind.AT_MOST):
+        return [FILTERS]
+    return [] if claim.kind == ClaimKind.RATIO else [NOT_RANKED]
 
 
 def _value(claim: ClaimCard) -> str:
@@ -58,7 +86,7 @@ def _at_most(claim: ClaimCard) -> str:
 def _less_than(claim: ClaimCard) -> str:
     return (
         f"Reproduced if {claim.subject} is below each of {', '.join(claim.reference)}: the 95 % interval of each "
-        f"difference (Welch) lies below 0; not reproduced if one lies at or above 0; otherwise inconclusive."
+        f"difference lies below 0; not reproduced if one lies at or above 0; otherwise inconclusive."
     )
 
 
@@ -73,7 +101,7 @@ def _ordering(claim: ClaimCard) -> str:
     chain = ", ".join([str(claim.subject), *claim.reference])
     return (
         f"Reproduced if the models stand in this order from best to worst: {chain}; each neighbouring pair is judged "
-        f"by the 95 % interval of its difference (Welch); inconclusive if an interval straddles 0 and none contradicts."
+        f"by the 95 % interval of its difference; inconclusive if an interval straddles 0 and none contradicts."
     )
 
 

@@ -14,6 +14,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_l
 Text = Annotated[str, StringConstraints(min_length=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256Start = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]  # all of it, or as much as is known
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ResizeFilter = Literal["none", "tfrecord", "box", "bilinear-aa", "bicubic", "lanczos"]  # defined in data/resize.py
 
@@ -185,7 +186,7 @@ class DetectorWeights(Strict):
     """A detector's weights: a file that the user supplies, or seeded random numbers."""
 
     file: Text | None = None
-    sha256: Sha256 | None = None
+    sha256: Sha256Start | None = None
     url: str = ""
     random_seed: NonNegative | None = None
 
@@ -196,14 +197,26 @@ class DetectorWeights(Strict):
         return self
 
 
+# Extractor -> its layers. By library: compat torch-fidelity, pytorch clean-fid's own network, clean clean-fid's resize.
+_POOLED = ("64", "192", "768", "2048")
+LAYERS: dict[str, tuple[str, ...]] = {
+    "inception-v3-compat": _POOLED,
+    "inception-v3-pytorch": _POOLED,
+    "inception-v3-clean": _POOLED,
+    "dinov2-vit-l14": ("cls",),
+    "vgg16": ("fc2",),
+}
+
+
 class DetectorCard(Strict):
     """A feature extractor with its preprocessing, layer and weights."""
 
     name: Name
     title: Text
-    # inception-v3-compat: TensorFlow class, by torch-fidelity; inception-v3-pytorch: pytorch-fid class, by clean-fid
-    extractor: Literal["inception-v3-compat", "inception-v3-pytorch"]
-    layer: Literal["64", "192", "768", "2048"]
+    extractor: Literal[tuple(LAYERS)]
+    layer: Text  # one of the extractor's
+    # Detectors of one class see the same pixels: with the same weights they give the same features.
+    preprocessing: Literal["pytorch-fid", "tensorflow", "clean", "dinov2", "vgg16"]
     weights: DetectorWeights
     comparable: bool  # whether its numbers may stand beside published ones
     reason: str = ""  # why not
@@ -211,6 +224,8 @@ class DetectorCard(Strict):
 
     @model_validator(mode="after")
     def _honest(self) -> "DetectorCard":
+        if self.layer not in LAYERS[self.extractor]:
+            raise ValueError(f"layer is '{self.layer}', expected one of {', '.join(LAYERS[self.extractor])}")
         if self.comparable and self.weights.random_seed is not None:
             raise ValueError("random weights never give comparable numbers: set comparable to false")
         if not self.comparable and not self.reason:
@@ -224,12 +239,13 @@ class ProtocolCard(Strict):
     name: Name
     title: Text
     metric: Name  # a module in stylenat/metrics
-    needs: Literal["features", "model"]
+    needs: Literal["moments", "features", "model"]  # what the metric reads: of images, or the network itself
     version: PositiveInt
     changes: Text  # what each version changed
     detector: Name | None = None
     real_count: PositiveInt | None = None  # none: all prepared images
     real_seed: NonNegative = 0  # which random subset of the reals
+    real_draw: Literal["fixed", "each-seed"] = "fixed"  # each-seed: the generation seed is added to real_seed
     fake_count: PositiveInt | None = None
     seeds: list[NonNegative] = Field(default_factory=lambda: [0], min_length=1)  # of generation, a measurement each
     parameters: dict[str, Any] = Field(default_factory=dict)  # the metric's own
@@ -241,11 +257,20 @@ class ProtocolCard(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> "ProtocolCard":
-        if self.needs == "features" and (self.detector is None or self.fake_count is None) and self.implemented:
-            raise ValueError("a protocol on features needs 'detector' and 'fake_count'")
+        if self.on_images and (self.detector is None or self.fake_count is None) and self.implemented:
+            raise ValueError("a protocol on images needs 'detector' and 'fake_count'")
         if (not self.comparable or not self.implemented) and not self.reason:
             raise ValueError("a protocol that is not comparable or not implemented must give its reason")
         return self
+
+    @property
+    def on_images(self) -> bool:
+        """Whether it compares generated images with real ones; else it measures the network itself."""
+        return self.needs != "model"
+
+    def reals_seed(self, seed: int) -> int:
+        """The seed of the random subset of reals that goes with a generation seed."""
+        return self.real_seed + (seed if self.real_draw == "each-seed" else 0)
 
 
 class MatrixRow(Strict):
@@ -253,6 +278,7 @@ class MatrixRow(Strict):
 
     models: Annotated[list[Name], Field(min_length=1)]
     protocols: Annotated[list[Name], Field(min_length=1)]
+    datasets: list[Name] = Field(default_factory=list)  # sets of reals; none: each model's own
 
 
 class RunCard(Strict):
@@ -265,6 +291,8 @@ class RunCard(Strict):
     weights: Text = "weights"  # folder where supplied weights are looked for
     data: Text = "data"  # folder where supplied data are looked for
     raw: dict[Text, Text] = Field(default_factory=dict)  # a card's path -> where it lies on this machine instead
+    keep_features: bool = True  # false: only where a metric reads them; standard errors are then the jackknife's
+    batch_size: PositiveInt = 16  # images generated and seen at once
     device: Literal["cpu", "cuda"] = "cpu"
     machine: Name = "cpu"  # names the machine in the path of every timing
     measure: Annotated[list[MatrixRow], Field(min_length=1)]

@@ -2,6 +2,7 @@
 
 import fnmatch
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +24,12 @@ Card = TypeVar("Card", bound=Strict)
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """One measurement: a model under a protocol with one generation seed."""
+    """One measurement: a model under a protocol with one generation seed, against the images of a set."""
 
     protocol: str
     model: str
     seed: int
+    dataset: str = ""  # none where the network itself is measured
 
 
 class Catalog:
@@ -169,8 +171,24 @@ class Run:
                     self.catalog.get("models", model_name, where)
                     protocol = self.catalog.get("protocols", protocol_name, where)
                     self._check_pair(self.catalog.model(model_name), protocol, where)
-                    jobs |= {Job(protocol_name, model_name, seed) for seed in protocol.seeds}
+                    datasets = self._datasets(row, self.catalog.model(model_name), protocol, where)
+                    pairs = product(protocol.seeds, datasets)
+                    jobs |= {Job(protocol_name, model_name, seed, dataset) for seed, dataset in pairs}
         return sorted(jobs)
+
+    def _datasets(
+        self, row: cards.MatrixRow, model: cards.ModelCard, protocol: cards.ProtocolCard, where: str
+    ) -> list[str]:
+        """The sets whose images are the reals of a row's pair; all of the model's own resolution."""
+        if not protocol.on_images or model.dataset is None:
+            return [""]
+        own = self.catalog.dataset(model.dataset)
+        for name in row.datasets:
+            card = self.catalog.get("datasets", name, where)
+            if card.resolution != own.resolution:
+                sizes = f"{card.resolution} px, '{model.name}' makes {own.resolution} px"
+                raise InputError(f"{where}: measure: data set '{name}' has {sizes}")
+        return row.datasets or [model.dataset]
 
     @staticmethod
     def _check_pair(model: cards.ModelCard, protocol: cards.ProtocolCard, where: str) -> None:
@@ -179,9 +197,9 @@ class Run:
             raise InputError(f"{pair}: this protocol can't be run yet: {protocol.reason}")
         if model.family is None:
             raise InputError(f"{pair}: this model has published numbers only: {model.weights.none}")
-        if protocol.needs == "features" and model.weights.none is not None:
+        if protocol.on_images and model.weights.none is not None:
             raise InputError(f"{pair}: this model has no weights: {model.weights.none}")
-        if protocol.needs == "features" and model.dataset is None:
+        if protocol.on_images and model.dataset is None:
             raise InputError(f"{pair}: the model names no dataset to compare with")
 
     def _claims(self, where: str) -> list[str]:
@@ -203,3 +221,14 @@ class Run:
         claim = self.catalog.claim(name)
         models = {claim.subject, *claim.reference}
         return [job for job in self.jobs if job.protocol == claim.protocol and job.model in models]
+
+    def jobs_beside(self, name: str) -> list[Job]:
+        """The jobs that a claim can be judged without: its models against other sets than their own, and the controls.
+
+        A control of any set that the claim's models are compared with belongs here, unless the claim is about it.
+        """
+        about = self.jobs_of_claim(name)
+        sets = {(job.protocol, job.dataset) for job in about if job.dataset}
+        controls = [j for j in self.jobs if (j.protocol, j.dataset) in sets and self.catalog.model(j.model).control]
+        own = {job for job in about if job.dataset in ("", self.catalog.model(job.model).dataset)}
+        return sorted({*about, *controls} - own)

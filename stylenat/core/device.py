@@ -1,5 +1,6 @@
 """The device that a number was made on, and the backend switches around a measured block."""
 
+import multiprocessing
 import os
 import platform
 from collections.abc import Iterator
@@ -17,6 +18,15 @@ def get_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device 'cuda' was asked for, but torch finds no usable GPU on this machine")
     return torch.device(name)
+
+
+def one_of(device: torch.device) -> torch.device:
+    """The device of a numbered worker process: each takes a GPU of its own as long as there are enough."""
+    if device.type != "cuda":
+        return device
+    _, _, number = multiprocessing.current_process().name.rpartition("-")
+    index = int(number) - 1 if number.isdigit() else 0
+    return torch.device("cuda", index % torch.cuda.device_count())
 
 
 def _cpu_name() -> str:

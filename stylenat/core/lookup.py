@@ -6,6 +6,7 @@ Methods take Snakemake's wildcards (any object with the wildcard's name as attri
 import math
 import os
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,40 +104,53 @@ class Lookup:
         initial = self.training_inputs(w).get("initial")
         return f"--device {self.card.device}" + (f" --initial {initial}" if initial is not None else "")
 
-    def detector_weights(self, w: Any) -> Path:
-        """Where a detector's weights lie."""
-        return self.results / paths.DETECTOR_WEIGHTS.format(detector=w.detector)
+    @cached_property
+    def _jobs(self) -> dict[str, Job]:
+        """The planned jobs by the paths of their records."""
+        return {r.path: Job(r.protocol, r.model, r.seed, r.dataset) for r in self.plan.records}
 
     def job(self, w: Any) -> Job:
         """The planned job behind a record's path."""
         path = paths.RECORD.format(protocol=w.protocol, model=w.model, variant=w.variant)
-        found = [Job(r.protocol, r.model, r.seed) for r in self.plan.records if r.path == path]
-        if not found:
+        if path not in self._jobs:
             raise InputError(f"{path} is not part of run '{self.card.run}'")
-        return found[0]
+        return self._jobs[path]
 
-    def features(self, w: Any) -> dict[str, Path]:
-        """The features that a record rests on: reals of the model's data set, fakes of the model."""
-        protocol = self.catalog.protocol(w.protocol)
-        if protocol.needs != "features":
+    def measure_inputs(self, w: Any) -> dict[str, Path]:
+        """What a record rests on: statistics of real and of fake images, or a session of timings."""
+        protocol, job = self.catalog.protocol(w.protocol), self.job(w)
+        if protocol.timed:
+            return {"session": self.results / paths.session_path(job, self.card)}
+        if not protocol.on_images:
             return {}
-        dataset = self.catalog.model(w.model).dataset
-        fake = {"detector": protocol.detector, "model": w.model, "seed": self.job(w).seed, "num": protocol.fake_count}
         return {
-            "real": self.results / paths.REAL_FEATURES.format(detector=protocol.detector, dataset=dataset),
-            "fake": self.results / paths.FAKE_FEATURES.format(**fake),
+            "real": self.results / paths.REAL_FEATURES.format(dataset=job.dataset),
+            "fake": self.results / paths.FAKE_FEATURES.format(model=job.model, seed=job.seed),
         }
 
     def measure_options(self, w: Any) -> str:
-        """Seed, device, feature files and label of one measurement, as command-line options."""
-        options = ["--seed", self.job(w).seed, "--device", self.card.device]
-        for side, path in self.features(w).items():
-            options += [f"--{side}", path]
+        """Seed, device, files and label of one measurement, as command-line options."""
+        job = self.job(w)
+        options = ["--seed", job.seed, "--device", self.card.device]
+        options += ["--dataset", job.dataset] if job.dataset else []
+        for name, path in self.measure_inputs(w).items():
+            options += [f"--{name}", path]
         return " ".join(map(str, [*options, *(["--demo"] if self.card.demo else [])]))
 
-    def timed(self, w: Any) -> bool:
-        """Whether a measurement is a timing, which takes the whole machine so that nothing runs beside it."""
-        return self.catalog.protocol(w.protocol).timed
+    def timed_models(self, w: Any) -> list[str]:
+        """The models that one session of timings measures in turn: all that the run has under its protocol and seed."""
+        path = paths.THROUGHPUT.format(protocol=w.protocol, machine=w.machine, seed=w.seed)
+        timed = [job for job in self._jobs.values() if self.catalog.protocol(job.protocol).timed]
+        found = sorted(job.model for job in timed if paths.session_path(job, self.card) == path)
+        if not found:
+            raise InputError(f"{path} is not part of run '{self.card.run}'")
+        return found
+
+    def timing_digest(self, w: Any) -> str:
+        """Digest of what decides a session of timings: cards, machine and code."""
+        models = [self.catalog.model(name) for name in self.timed_models(w)]
+        cards = [self.plan.cards["protocols"][w.protocol], [model.arch for model in models], self.card.machine]
+        return sha256_json([cards, provenance.timing_code(models)])[:16]
 
     def claim_records(self, w: Any) -> list[Path]:
         """The records of this run that a claim rests on."""

@@ -16,18 +16,27 @@ IMPORTED_CARD = "import/{model}/snapshot.json"
 DISCRIMINATOR = "import/{model}/discriminator.safetensors"  # on demand: no measurement needs it
 DISCRIMINATOR_CARD = "import/{model}/discriminator.json"
 SAMPLES = "sample/{model}/seed{seed}-n{num}.npy"
-REAL_FEATURES = "features/{detector}/real/{dataset}.npz"
-FAKE_FEATURES = "features/{detector}/{model}/seed{seed}-n{num}.npz"
+REAL_FEATURES = "features/reals/{dataset}.json"
+FAKE_FEATURES = "features/fakes/{model}/seed{seed}.json"
+STATISTICS = "features/statistics"  # by content; no output of a rule, so that it outlives a job that failed
+THROUGHPUT = "throughput/{protocol}/{machine}-seed{seed}.json"
 RECORD = "measure/{protocol}/{model}/{variant}.json"
 VERDICT = "judge/{claim}.json"
 REPORT = "report/report.html"
+SIMULATION = "simulate/frechet.json"
 DETECTOR_WEIGHTS = "fetch/weights/{detector}.pth"
 RAW_IMAGES = "fetch/images/{raw}"
 
 
 def variant(job: Job, protocol: ProtocolCard, run: RunCard) -> str:
-    """The last part of a record's path: the seed, and for a timing the machine."""
-    return f"{run.machine}-seed{job.seed}" if protocol.timed else f"seed{job.seed}"
+    """The last part of a record's path: the seed, after the machine of a timing and the set of reals of a distance."""
+    first = run.machine if protocol.timed else job.dataset
+    return f"{first}-seed{job.seed}" if first else f"seed{job.seed}"
+
+
+def session_path(job: Job, run: RunCard) -> str:
+    """Where the timings behind one job's record lie: those of all models of a protocol, made in one process."""
+    return THROUGHPUT.format(protocol=job.protocol, machine=run.machine, seed=job.seed)
 
 
 def record_path(job: Job, protocol: ProtocolCard, run: RunCard) -> str:

@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from stylenat.core import paths
 from stylenat.core.cards import RunCard
-from stylenat.core.catalog import KINDS, Run
+from stylenat.core.catalog import KINDS, Job, Run
 from stylenat.core.files import read_json
 from stylenat.core.strict import Strict, parse
+
+SHOWN_SAMPLES = 64  # images of a model that the report may show
 
 
 class PlannedRecord(Strict):
@@ -16,15 +20,17 @@ class PlannedRecord(Strict):
     protocol: str
     model: str
     seed: int
+    dataset: str = ""  # whose images are the reals
     path: str
 
 
 class PlannedVerdict(Strict):
-    """One claim to be judged, where the verdict will lie, and the records that it rests on."""
+    """One claim to be judged, where the verdict will lie, and the records that are read for it."""
 
     claim: str
     path: str
     records: list[str]
+    beside: list[str] = Field(default_factory=list)  # those of them that it can be judged without
 
 
 class Plan(Strict):
@@ -36,21 +42,18 @@ class Plan(Strict):
     verdicts: list[PlannedVerdict]
     histories: dict[str, str]  # trained model -> its training log (JSON lines)
     samples: dict[str, str]  # model -> the samples of its first seed (uint8 .npy)
+    simulation: str = paths.SIMULATION  # what error bars are worth: the report's appendix
     cards: dict[str, dict[str, Any]]  # kind -> name -> card, as plain data (aliases: Weights.imported is `import`)
 
 
 def make_plan(run: Run) -> Plan:
     """The plan of a run: paths from `paths`, cards as plain data."""
     record_of = {job: paths.record_path(job, run.catalog.protocol(job.protocol), run.card) for job in run.jobs}
-    records = [PlannedRecord(protocol=j.protocol, model=j.model, seed=j.seed, path=record_of[j]) for j in run.jobs]
-    verdicts = [
-        PlannedVerdict(
-            claim=name,
-            path=paths.VERDICT.format(claim=name),
-            records=[record_of[job] for job in run.jobs_of_claim(name)],
-        )
-        for name in run.claims
+    records = [
+        PlannedRecord(protocol=j.protocol, model=j.model, seed=j.seed, dataset=j.dataset, path=record_of[j])
+        for j in run.jobs
     ]
+    verdicts = [_verdict(run, name, record_of) for name in run.claims]
     return Plan(
         run=run.card,
         records=records,
@@ -61,9 +64,20 @@ def make_plan(run: Run) -> Plan:
     )
 
 
+def _verdict(run: Run, claim: str, record_of: dict[Job, str]) -> PlannedVerdict:
+    """A claim's records: its models' own, and beside them the same models against other sets, and the controls."""
+    beside = run.jobs_beside(claim)
+    return PlannedVerdict(
+        claim=claim,
+        path=paths.VERDICT.format(claim=claim),
+        records=[record_of[job] for job in sorted({*run.jobs_of_claim(claim), *beside})],
+        beside=[record_of[job] for job in beside],
+    )
+
+
 def trained_models(run: Run) -> list[str]:
     """Models of the run whose measurements need a training here, and those that such a training grows from."""
-    needed = [job.model for job in run.jobs if run.catalog.protocol(job.protocol).needs == "features"]
+    needed = [job.model for job in run.jobs if run.catalog.protocol(job.protocol).on_images]
     models: set[str] = set()
     while needed:
         name = needed.pop()
@@ -76,8 +90,9 @@ def _first_samples(run: Run) -> dict[str, str]:
     found: dict[str, str] = {}
     for job in run.jobs:
         protocol = run.catalog.protocol(job.protocol)
-        if protocol.needs == "features" and job.model not in found:
-            found[job.model] = paths.SAMPLES.format(model=job.model, seed=job.seed, num=protocol.fake_count)
+        if protocol.on_images and job.model not in found:
+            count = min(protocol.fake_count, SHOWN_SAMPLES)
+            found[job.model] = paths.SAMPLES.format(model=job.model, seed=job.seed, num=count)
     return found
 
 

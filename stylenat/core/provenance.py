@@ -12,7 +12,8 @@ from stylenat.core.cards import ModelCard, ProtocolCard
 from stylenat.core.registry import ROOT, family_path
 
 OBJECTIVE = "objective.py"  # of a family: what its networks are trained for
-PACKAGES = ("torch", "torchvision", "torch-fidelity", "timm", "numpy", "scipy", "pillow", "snakemake", "stylenat")
+DETECTOR_PACKAGES = ("torch", "torch-fidelity", "clean-fid", "timm", "numpy", "pillow")
+PACKAGES = (*DETECTOR_PACKAGES, "torchvision", "scipy", "snakemake", "stylenat")
 
 
 def _files(paths: Iterable[Path]) -> set[Path]:
@@ -46,31 +47,59 @@ def model_code(model: ModelCard) -> str:
     return fingerprint([*shared, *contract, *family, _package("stages", "sample.py")])
 
 
-def features_code() -> str:
-    """Fingerprint of what decides features, given images and detector weights."""
-    return fingerprint([_package("features"), _package("stages", "features.py")])
+def detector_code() -> str:
+    """Fingerprint of what decides statistics, given images and detector weights."""
+    return fingerprint([_package("features"), _package("frechet", "moments.py"), _package("stages", "features.py")])
+
+
+def detector_versions() -> dict[str, str]:
+    """Versions of the packages that decide features."""
+    return {name: versions()[name] for name in DETECTOR_PACKAGES}
 
 
 def metric_code(protocol: ProtocolCard, model: ModelCard) -> str:
     """Fingerprint of what decides one measurement, given its input files: the metric and its helpers.
 
-    A metric on the model itself also depends on the family's code.
+    A count of the model itself also depends on the family's code; a timing's session has told that already.
     """
     metrics = _package("metrics")
     own = [metrics / f"{protocol.metric}.py", *metrics.glob("_*.py"), _package("stages", "measure.py")]
+    if protocol.needs == "moments":
+        own += [_package("frechet", f"{name}.py") for name in ("moments", "distance", "sample", "uncertainty")]
+    if protocol.timed:
+        own.append(_package("timing", "session.py"))
     code = fingerprint(own)
-    return f"{code}-{model_code(model)}" if protocol.needs == "model" else code
+    return code if protocol.on_images or protocol.timed else f"{code}-{model_code(model)}"
+
+
+def timing_code(models: Iterable[ModelCard]) -> str:
+    """Fingerprint of what decides a session of timings: how time is taken, and all that is timed in it."""
+    own = fingerprint([_package("timing"), _package("core", "device.py"), _package("stages", "throughput.py")])
+    timed = sorted({model_code(model) for model in models})
+    return hashlib.sha256("-".join([own, *timed]).encode()).hexdigest()[:16]
 
 
 def claims_code() -> str:
     """Fingerprint of the verdict rules."""
-    return fingerprint([_package("claims"), _package("stages", "judge.py")])
+    return fingerprint([_package("claims"), *_shared_rules(), _package("stages", "judge.py")])
+
+
+def _shared_rules() -> list[Path]:
+    """What judge and report both decide by: errors, and the controls' bounds."""
+    return [_package("core", f"{name}.py") for name in ("controls", "estimates")]
+
+
+def simulation_code() -> str:
+    """Fingerprint of what decides the simulation of error bars."""
+    return fingerprint([_package("frechet"), _package("core", "simulated.py"), _package("stages", "simulate.py")])
 
 
 def report_code() -> str:
     """Fingerprint of the report's code and templates."""
     report = _package("report")
-    return fingerprint([report, *report.glob("*.j2"), *report.glob("*.css"), _package("stages", "report.py")])
+    return fingerprint(
+        [report, *_shared_rules(), *report.glob("*.j2"), *report.glob("*.css"), _package("stages", "report.py")]
+    )
 
 
 def _git(*arguments: str) -> str:

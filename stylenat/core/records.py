@@ -36,6 +36,41 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+class RealsUsed(Strict):
+    """The real images behind a number."""
+
+    dataset: str  # card
+    fingerprint: str  # of the prepared set
+    resize_filter: str
+    count: int
+    subset_seed: int | None = None  # of the random subset; none: all of the set
+    statistics: str  # key of the cached statistics
+
+
+class FakesUsed(Strict):
+    """The generated images behind a number."""
+
+    count: int
+    weights_sha256: str  # of the snapshot, or of a control's prepared set
+    statistics: str  # key of the cached statistics
+    device: str  # what generated and saw them
+
+
+class DetectorUsed(Strict):
+    """The detector behind a number."""
+
+    name: str
+    preprocessing: str
+    weights_sha256: str
+
+
+class StandardError(Strict):
+    """How far a number of one run strays over draws of the fakes, and how that was found."""
+
+    value: float
+    method: Literal["influence function", "jackknife"]
+
+
 class Measurement(Strict):
     """One number, or the reason why there is none, with all that made it."""
 
@@ -45,6 +80,7 @@ class Measurement(Strict):
     metric: str
     metric_version: int
     model: str
+    dataset: str = ""  # whose images are the reals
     seed: int
     status: Status
     reason: str = ""  # why skipped or failed
@@ -54,6 +90,10 @@ class Measurement(Strict):
     comparable: bool  # may stand beside published numbers
     comparable_reason: str = ""
     demo: bool
+    standard_error: StandardError | None = None  # of this one run
+    reals: RealsUsed | None = None
+    fakes: FakesUsed | None = None
+    detector: DetectorUsed | None = None
     details: dict[str, Any] = Field(default_factory=dict)  # parts, rounds, counts: the metric's own
     inputs: dict[str, str] = Field(default_factory=dict)  # path -> sha256
     code: str  # fingerprint

@@ -19,6 +19,7 @@ from stylenat.core.errors import InputError
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read when a process starts
 _shared: Any = None  # in a worker process: what all items share
 
 
@@ -54,17 +55,37 @@ class Pool:
 
 
 @contextmanager
-def open_pool(shared: Any, workers: int) -> Iterator[Pool]:
-    """A pool of `workers` processes, of none but this one for a single worker; pending work is dropped at the end."""
-    if workers == 1:
+def open_pool(shared: Any, workers: int, single_threaded: bool = False) -> Iterator[Pool]:
+    """A pool of `workers` processes, of none but this one for a single worker; pending work is dropped at the end.
+
+    With `single_threaded` even one worker is a process, and each computes with one thread: sums then have the same
+    bits however many processes there are.
+    """
+    if workers == 1 and not single_threaded:
         yield Pool(shared, None, 1)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy other threads' locks in whatever state
     executor = ProcessPoolExecutor(workers, context, _begin, (shared,))
     try:
-        yield Pool(shared, executor, workers)
+        with _environment(dict.fromkeys(THREAD_COUNTS, "1") if single_threaded else {}):
+            yield Pool(shared, executor, workers)
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that start in the block."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _begin(shared: Any) -> None:

@@ -1,6 +1,7 @@
 """Inception-v3 of the TensorFlow class, by torch-fidelity: TF1 bilinear resize, pixels as (x - 128) / 128.
 
-Shape suffixes: pixel_BCHW uint8 images, feature_BD float32 (D the layer's width).
+Equal to NVIDIA's metrics and to clean-fid's mode `legacy_tensorflow`, as far as their own file of the network holds
+the same numbers. Shape suffixes: pixel_BCHW uint8 images, feature_BD float32 (D the layer's width).
 """
 
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 
 from stylenat.features._load import check_weights, quiet
+from stylenat.features.random_inception import NETWORK, expected_state
 
 
 class InceptionCompat(torch.nn.Module):
@@ -15,7 +17,8 @@ class InceptionCompat(torch.nn.Module):
 
     def __init__(self, weights: Path, layer: str) -> None:
         super().__init__()
-        check_weights(weights)
+        check_weights(weights, expected_state(), NETWORK)
+        self.width = int(layer)
         with quiet():
             from torch_fidelity import FeatureExtractorInceptionV3  # its import warns
 

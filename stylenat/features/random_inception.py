@@ -5,7 +5,8 @@ from torchvision.models import inception_v3
 
 from stylenat.core.seeds import generator_at
 
-NUM_CLASSES = 1008  # of the 2015-12-05 network
+NETWORK = "the 2015-12-05 Inception-v3"
+NUM_CLASSES = 1008
 
 
 def expected_state() -> dict[str, torch.Tensor]:

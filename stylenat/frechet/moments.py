@@ -47,7 +47,23 @@ def moments_of(feature_ND: np.ndarray) -> Moments:
     if wrong.size:
         raise InputError(f"the features of image {wrong[0]} are not finite ({wrong.size} such images)")
     x_ND = np.asarray(feature_ND, np.float64)
-    return Moments(len(x_ND), x_ND.sum(axis=0), x_ND.T @ x_ND)
+    outer_DD = x_ND.T @ x_ND
+    outer_DD = np.tril(outer_DD) + np.tril(outer_DD, -1).T  # symmetric to the bit, as a packed one is
+    return Moments(len(x_ND), x_ND.sum(axis=0), outer_DD)
+
+
+def pack(outer_DD: np.ndarray) -> np.ndarray:
+    """The lower triangle of a symmetric matrix, row by row, (D (D + 1) / 2,)."""
+    return outer_DD[np.tril_indices(len(outer_DD))]
+
+
+def unpack(packed: np.ndarray, width: int) -> np.ndarray:
+    """The symmetric matrix, (width, width), of a packed lower triangle."""
+    outer_DD = np.empty((width, width), packed.dtype)
+    rows, columns = np.tril_indices(width)
+    outer_DD[rows, columns] = packed
+    outer_DD[columns, rows] = packed
+    return outer_DD
 
 
 def merge(parts: Sequence[Moments]) -> Moments:

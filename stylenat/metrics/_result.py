@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stylenat.core.errors import InputError, nearest
+from stylenat.core.records import StandardError
 
 MIN_IMAGES = 2  # a covariance needs two
 
@@ -21,6 +22,8 @@ class Result:
     value: float
     details: dict[str, Any] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
+    device: dict[str, Any] = field(default_factory=dict)  # that it was measured on, where a metric says it
+    standard_error: StandardError | None = None
 
 
 def check_names(metric: str, given: Mapping[str, Any], accepted: frozenset[str]) -> None:

@@ -1,106 +1,107 @@
-"""Images a second of a generator: each call timed alone, between two synchronisations.
-
-Shape suffixes: z_BZ latents.
-"""
+"""Images a second of a generator, from a session in which all networks of a run were timed in turn."""
 
 import statistics
-import time
+from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
-from stylenat.core.device import backend
 from stylenat.core.errors import InputError
-from stylenat.core.seeds import latents
-from stylenat.metrics._result import Result, check_flag, check_integer
+from stylenat.metrics._result import Result
+from stylenat.timing.session import Entry, Point, Session, read_session
+from stylenat.timing.settings import Settings, parse_settings
 
 NEEDS = "model"
 NEEDS_VALUES = True
 UNIT = "images/s"
 DIRECTION = "higher"
-VERSION = 1
-PARAMETERS = frozenset({"batch_size", "warmup", "rounds", "tf32", "cudnn_benchmark"})
+VERSION = 2
+PARAMETERS = frozenset(Settings.model_fields)
 
 
-def compute(
-    generator: torch.nn.Module,
-    *,
-    batch_size: int,
-    warmup: int,
-    rounds: int,
-    tf32: bool = False,
-    cudnn_benchmark: bool = False,
-) -> Result:
-    """Batch size over the median time of a call, on the device where the generator lies.
-
-    Latents are drawn before the clock starts, and images stay float: neither is timed. Every round is kept.
+def compute(session: Path, model: str, **parameters: Any) -> Result:
+    """Batch size times calls over the median seconds of a round; where calls are timed alone, over a call's.
 
     Raises:
-        InputError: a parameter has a bad value, or the generator is conditional.
+        InputError: the session is another protocol's, has no such model, or the model failed in it.
     """
-    _check(generator, batch_size, warmup, rounds, tf32, cudnn_benchmark)
-    device = _device_of(generator)
-    with torch.inference_mode(), backend(tf32=tf32, cudnn_benchmark=cudnn_benchmark) as flags:
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        seconds = [_round(generator, index, batch_size, device) for index in range(warmup + rounds)]
-    timed = seconds[warmup:]
-    median = statistics.median(timed)
+    settings = parse_settings(parameters, "metric 'throughput'")
+    found = read_session(session)
+    _check(found, settings, session)
+    entry = _entry(found, model, session)
+    rounds = found.samples(model)
+    seconds = [sample for one in rounds for sample in one]
+    calls = 1 if settings.separately else entry.calls
+    value = entry.batch_size * calls / statistics.median(seconds)
+    return Result(value, _details(found, settings, entry, rounds), found.flags, found.device)
+
+
+def _check(session: Session, settings: Settings, path: Path) -> None:
+    there = parse_settings(session.parameters, str(path))
+    other = [name for name in Settings.model_fields if getattr(there, name) != getattr(settings, name)]
+    if other:
+        name = other[0]
+        pair = f"found {getattr(there, name)!r}, expected {getattr(settings, name)!r}"
+        raise InputError(f"{path}: a session of other parameters: {name}: {pair}")
+
+
+def _entry(session: Session, model: str, path: Path) -> Entry:
+    if model not in session.entries:
+        raise InputError(f"{path}: no model '{model}' in this session, found {', '.join(sorted(session.entries))}")
+    entry = session.entries[model]
+    if entry.status == "failed":
+        raise InputError(f"{entry.reason} ('{model}' in {path}; remove that file to measure again)")
+    return entry
+
+
+def _details(session: Session, settings: Settings, entry: Entry, rounds: list[list[float]]) -> dict[str, Any]:
+    seconds = [sample for one in rounds for sample in one]
     details = {
-        "batch_size": batch_size,
-        "warmup_seconds": seconds[:warmup],
-        "round_seconds": timed,
-        "median_seconds": median,
-        "iqr_seconds": _iqr(timed),
-        "timed": "the generator's call, float images; latents and the conversion to uint8 are outside",
-        "memory": _memory(device),
+        "timed": session.timed,
+        "mode": settings.mode,
+        "precision": settings.precision,
+        "weights": "random (speed does not depend on them)",
+        "batch_size": entry.batch_size,
+        "calls": entry.calls,
+        "round_seconds": rounds,
+        "round_orders": [one.order for one in session.rounds],
+        "median_seconds": statistics.median(seconds),
+        "iqr_seconds": _iqr(seconds),
+        "warmup_seconds": entry.warmup_seconds,
+        "curve": [_point(point) for point in entry.curve],
+        "sweep_end": entry.sweep_end,
+        "peak_bytes": entry.peak_bytes,
+        "parts_seconds": _parts(entry),
+        "parts_end": entry.parts_end,
+        "state_before": session.state_before,
+        "state_after": session.state_after,
+        "session": {"created": session.created, "code": session.code, "models": sorted(session.entries)},
     }
-    return Result(batch_size / median, details, flags)
+    if settings.separately:
+        p95 = float(np.quantile(seconds, 0.95))
+        details["latency_seconds"] = {"median": statistics.median(seconds), "iqr": _iqr(seconds), "p95": p95}
+    if settings.compiled:
+        details["compile_seconds"] = entry.first_call_seconds  # compilation, and the call that set it off
+    return details
 
 
-def _check(
-    generator: torch.nn.Module, batch_size: int, warmup: int, rounds: int, tf32: bool, cudnn_benchmark: bool
-) -> None:
-    check_integer("throughput", "batch_size", batch_size, 1)
-    check_integer("throughput", "warmup", warmup, 0)
-    check_integer("throughput", "rounds", rounds, 1)
-    check_flag("throughput", "tf32", tf32)
-    check_flag("throughput", "cudnn_benchmark", cudnn_benchmark)
-    if generator.spec.num_classes:
-        raise InputError("metric 'throughput': the generator is conditional; only unconditional ones are timed")
+def _point(point: Point) -> dict[str, Any]:
+    """A batch size of the sweep with its speed."""
+    speed = point.batch_size * point.calls / statistics.median(point.seconds)
+    return {**point.model_dump(), "images_per_second": speed}
 
 
-def _device_of(network: torch.nn.Module) -> torch.device:
-    tensors = [*network.parameters(), *network.buffers()]
-    return tensors[0].device if tensors else torch.device("cpu")
-
-
-def _round(generator: torch.nn.Module, index: int, batch_size: int, device: torch.device) -> float:
-    """Seconds of one call, with latents of its own."""
-    start_row = index * batch_size
-    z_BZ = latents(0, range(start_row, start_row + batch_size), generator.spec.z_dim, "throughput").to(device)
-    _synchronize(device)
-    start = time.perf_counter()
-    generator(z_BZ)
-    _synchronize(device)
-    return time.perf_counter() - start
-
-
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def _parts(entry: Entry) -> dict[str, float]:
+    """Median seconds of each part; synthesis is what the whole call takes longer than the mapping."""
+    medians = {name: statistics.median(samples) for name, samples in entry.parts.items()}
+    if "mapping" in medians:
+        medians["synthesis"] = medians["call"] - medians["mapping"]
+    return medians
 
 
 def _iqr(seconds: list[float]) -> float | None:
-    """Distance of the quartiles; None for a single round."""
+    """Distance of the quartiles; None for a single sample."""
     if len(seconds) < 2:
         return None
-    low, _, high = statistics.quantiles(seconds, n=4, method="inclusive")
-    return high - low
-
-
-def _memory(device: torch.device) -> dict[str, Any]:
-    """Peak memory of the device, weights included; only a GPU tells it."""
-    if device.type != "cuda":
-        return {}
-    return {"peak_allocated_bytes": torch.cuda.max_memory_allocated(device)}
+    low, high = np.quantile(seconds, [0.25, 0.75])
+    return float(high - low)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stylenat.core.claim_cards import Published, PublishedCard
 from stylenat.report.load import Entry, ReportData
+from stylenat.report.names import FullName, name_of
 from stylenat.report.wording import GRADE_ORDER
 
 QUANTITIES = {"fid": "FID", "parameters": "Parameters", "flops": "FLOPs", "throughput": "Throughput"}
@@ -32,16 +33,19 @@ class Quoted:
 
 @dataclass(frozen=True)
 class Averaged:
-    """The mean of one model's measurements under one protocol, with their spread over seeds."""
+    """The mean of one model's measurements under one protocol against one set, with their spread over seeds."""
 
     model: str
     protocol: str
+    dataset: str  # whose images are the reals
     value: float
     unit: str
     spread: float | None  # standard deviation over seeds; None for one seed
     seeds: int
     entries: list[Entry]
+    name: FullName
     inferred: str = ""  # which part of the model's architecture no source states
+    flag: str = ""  # why the model may not be ranked here
 
     @property
     def label(self) -> str:
@@ -80,20 +84,30 @@ def quotes(data: ReportData) -> Iterator[Quoted]:
 
 
 def averages(data: ReportData, entries: list[Entry]) -> list[Averaged]:
-    """Means over seeds of the measurements that have a value, by protocol and model."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    """Means over seeds of the measurements that have a value, by protocol, model and set of reals."""
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
         if entry.value is not None:
-            groups.setdefault((entry.planned.protocol, entry.planned.model), []).append(entry)
-    return [_averaged(data, protocol, model, group) for (protocol, model), group in groups.items()]
+            planned = entry.planned
+            groups.setdefault((planned.protocol, planned.model, planned.dataset), []).append(entry)
+    return [_averaged(data, group) for group in groups.values()]
 
 
-def _averaged(data: ReportData, protocol: str, model: str, group: list[Entry]) -> Averaged:
-    values = [entry.value for entry in group]
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    inferred = data.models[model].inferred if model in data.models else ""
-    unit = group[0].record.unit
-    return Averaged(model, protocol, statistics.fmean(values), unit, spread, len(values), group, inferred)
+def _averaged(data: ReportData, group: list[Entry]) -> Averaged:
+    values, planned = [entry.value for entry in group], group[0].planned
+    return Averaged(
+        model=planned.model,
+        protocol=planned.protocol,
+        dataset=planned.dataset,
+        value=statistics.fmean(values),
+        unit=group[0].record.unit,
+        spread=statistics.stdev(values) if len(values) > 1 else None,
+        seeds=len(values),
+        entries=group,
+        name=name_of(data, group),
+        inferred=data.models[planned.model].inferred if planned.model in data.models else "",
+        flag=data.flag(planned),
+    )
 
 
 def resolution_of(data: ReportData, name: str) -> int | None:

@@ -7,13 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from stylenat.report.comparison import Row, comparison
+from stylenat.core.controls import control_of
+from stylenat.report import appendix
+from stylenat.report.comparison import Averaged, Row, comparison
 from stylenat.report.grids import sample_grids
 from stylenat.report.load import Entry, ReportData
+from stylenat.report.names import name_of
 from stylenat.report.style import BLUE, GREEN, ORANGE, RED, Drawing, draw, rendered
 from stylenat.report.wording import shorten, slug
 
 CONTROLS = {"real": ("floor: real images", GREEN), "noise": ("ceiling: noise", RED)}
+OUTSIDE = "outside its controls"
 
 
 def figures(data: ReportData) -> dict[str, list[Drawing]]:
@@ -23,6 +27,7 @@ def figures(data: ReportData) -> dict[str, list[Drawing]]:
         "metrics": metric_strips(data),
         "training": [training_curves(data, name) for name in data.histories],
         "samples": sample_grids(data),
+        "appendix": [appendix.drawing(data.simulated)],
     }
 
 
@@ -46,6 +51,8 @@ def fid_against_parameters(data: ReportData) -> Drawing:
         "Filled: measured here." if measured else "No comparable FID was measured in this run, so no filled marker."
     )
     caption += " Demo numbers are never drawn on these axes." if data.plan.run.demo else ""
+    names = dict.fromkeys(mean.name.short for row in rows for mean in _points(row))
+    caption += "".join(f" Measured: {name}." for name in names)
     svg, png = rendered(figure, name)
     return Drawing(
         name, title, caption, "Scatter plot of FID against parameters; the table above has its numbers", svg, png
@@ -59,9 +66,15 @@ def _printed(row: Row) -> list[tuple[float, float]]:
 
 
 def _found(row: Row) -> list[tuple[float, float]]:
-    """(million parameters, FID) as measured here, a point for each protocol and model; none from a demo."""
-    parameters, fid = row.cells["parameters"].measured, row.cells["fid"].measured
-    return [(parameters[0].value / 1e6, mean.value) for mean in fid if parameters and not mean.label]
+    """(million parameters, FID) as measured here."""
+    parameters = row.cells["parameters"].measured
+    return [(parameters[0].value / 1e6, mean.value) for mean in _points(row)]
+
+
+def _points(row: Row) -> list[Averaged]:
+    """The FIDs that are drawn: one a protocol, model and set of reals; none of a demo or outside its controls."""
+    drawn = row.cells["fid"].measured if row.cells["parameters"].measured else []
+    return [mean for mean in drawn if not mean.label and not mean.flag]
 
 
 def _paint_points(panel: Axes, rows: list[Row]) -> None:
@@ -82,8 +95,8 @@ def _paint_points(panel: Axes, rows: list[Row]) -> None:
 
 
 def metric_strips(data: ReportData) -> list[Drawing]:
-    """For each protocol on features: every seed's number, between the controls `real` and `noise`."""
-    protocols = [name for name, card in data.protocols.items() if card.needs == "features"]
+    """For each protocol on images: every seed's number, between the controls `real` and `noise`."""
+    protocols = [name for name, card in data.protocols.items() if card.on_images]
     strips = []
     for protocol in protocols:
         planned = [entry for entry in data.entries if entry.planned.protocol == protocol]
@@ -96,9 +109,8 @@ def _strip(data: ReportData, protocol: str, planned: list[Entry]) -> Drawing:
     card, name = data.protocols[protocol], f"metric-{slug(protocol)}"
     panels: dict[str, list[Entry]] = {}
     for entry in planned:
-        dataset = data.models[entry.planned.model].dataset if entry.planned.model in data.models else None
         if entry.value is not None:
-            panels.setdefault(dataset or "no data set", []).append(entry)
+            panels.setdefault(entry.planned.dataset, []).append(entry)
     if not panels:
         reasons = "; ".join(dict.fromkeys(entry.reason for entry in planned))
         return Drawing(name, card.title, "", "", problem=reasons)
@@ -110,7 +122,7 @@ def _strip(data: ReportData, protocol: str, planned: list[Entry]) -> Drawing:
             _paint_strip(data, panel, entries)
             better = direction.get(entries[0].record.direction, "")
             axis = ", ".join(filter(None, [f"{card.metric.upper()} ({label})", better]))
-            panel.set(title=shorten(data.datasets[dataset].title if dataset in data.datasets else dataset), xlabel=axis)
+            panel.set(title=_set_title(data, dataset), xlabel=axis)
 
     rows = sum(len({entry.planned.model for entry in entries}) for entries in panels.values())
     figure = draw((7.6, 0.45 * rows + 1.1 * len(panels)), (len(panels), 1), paint)
@@ -118,28 +130,30 @@ def _strip(data: ReportData, protocol: str, planned: list[Entry]) -> Drawing:
     caption = "One dot a seed. A sound metric puts real images lowest and noise highest, and every model between them."
     if label != "measured":
         caption = f"Demo numbers. {caption}"
+    caption += "".join(f" {name_of(data, entries).short}." for entries in panels.values())
     return Drawing(name, card.title, caption, f"Strip plot of {card.title} by model", svg, png)
 
 
-def control_of(data: ReportData, model: str) -> str:
-    """`real` or `noise` for a control, else an empty word."""
-    card = data.models.get(model)
-    if card is None or not card.control:
-        return ""
-    last = (card.family or "").rpartition(".")[2]
-    return last if last in CONTROLS else ""
+def _set_title(data: ReportData, dataset: str) -> str:
+    """A set of reals as a panel's title: its card's title may be shared by sets of several filters."""
+    card = data.datasets.get(dataset)
+    return f"{shorten(card.title)}, {card.resize_filter} ({dataset})" if card else shorten(dataset)
 
 
 def _paint_strip(data: ReportData, panel: Axes, entries: list[Entry]) -> None:
     rank = {"real": 0, "": 1, "noise": 2}
-    models = sorted({e.planned.model for e in entries}, key=lambda name: (rank[control_of(data, name)], name))
+    planned = {entry.planned.model: entry.planned for entry in entries}
+    roles = {name: control_of(data.models.get(name), record.dataset) for name, record in planned.items()}
+    models = sorted(planned, key=lambda name: (rank[roles[name]], name))
     for row, model in enumerate(models):
         values = [entry.value for entry in entries if entry.planned.model == model]
-        words, colour = CONTROLS.get(control_of(data, model), ("", BLUE))
+        words, colour = CONTROLS.get(roles[model], ("", BLUE))
         if words:
             panel.axvline(sum(values) / len(values), color=colour, linestyle="--", linewidth=1.2)
         panel.plot(values, [row] * len(values), "o" if not words else "D", color=colour, markersize=6)
-    names = [CONTROLS[c][0] if (c := control_of(data, name)) else shorten(name, 40) for name in models]
+    names = [CONTROLS[roles[name]][0] if roles[name] else shorten(name, 40) for name in models]
+    outside = [f"\n{OUTSIDE}" if data.flag(planned[name]) else "" for name in models]
+    names = [name + words for name, words in zip(names, outside, strict=True)]
     panel.set_yticks(range(len(models)), names)
     panel.set_ylim(len(models) - 0.5, -0.5)
     panel.grid(axis="y", visible=False)

@@ -4,10 +4,11 @@ No fault in a file stops the report: a broken or missing file becomes an entry t
 verdict is shown only while every record that it rested on is still the same file.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylenat.core import cards, claim_cards
+from stylenat.core.controls import Key, flags
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.files import sha256_file
 from stylenat.core.plan import Plan, PlannedRecord, PlannedVerdict
@@ -21,6 +22,7 @@ from stylenat.core.records import (
     read_verdict,
 )
 from stylenat.core.strict import Model, parse
+from stylenat.report.appendix import Simulated, read_simulated
 from stylenat.report.artifacts import History, Samples, read_history, read_samples
 from stylenat.report.stale import stale_reason
 
@@ -75,6 +77,8 @@ class ReportData:
     checks: list[Judged]  # checks of the harness on itself
     histories: dict[str, History]
     samples: dict[str, Samples]
+    simulated: Simulated = field(default_factory=Simulated)
+    flags: dict[Key, str] = field(default_factory=dict)  # models outside their controls, with why
 
     def number(self, key: str | None) -> claim_cards.Published | None:
         """The published number `card/id`; None when the plan has no such number."""
@@ -86,29 +90,44 @@ class ReportData:
         """The measurements whose records lie at these paths, in the plan's order."""
         return [entry for entry in self.entries if entry.planned.path in paths]
 
+    def flag(self, planned: PlannedRecord) -> str:
+        """Why the model of a measurement may not be ranked there; empty when it may."""
+        return self.flags.get((planned.protocol, planned.dataset, planned.model), "")
+
 
 def load(plan: Plan, results: Path) -> ReportData:
     """Read what a plan names under the folder `results`; only a broken card in the plan raises InputError."""
     claims = _cards(plan, "claims", claim_cards.ClaimCard)
     judged = [_judged(planned, claims, plan, results) for planned in plan.verdicts]
+    models, protocols = _cards(plan, "models", cards.ModelCard), _cards(plan, "protocols", cards.ProtocolCard)
+    entries = [_entry(planned, results) for planned in plan.records]
     return ReportData(
         plan=plan,
-        models=_cards(plan, "models", cards.ModelCard),
+        models=models,
         datasets=_cards(plan, "datasets", cards.DatasetCard),
         training=_cards(plan, "training", cards.TrainingCard),
         detectors=_cards(plan, "detectors", cards.DetectorCard),
-        protocols=_cards(plan, "protocols", cards.ProtocolCard),
+        protocols=protocols,
         published=_cards(plan, "published", claim_cards.PublishedCard),
-        entries=[_entry(planned, results) for planned in plan.records],
+        entries=entries,
         judged=[item for item in judged if item.claim.about == "paper"],
         checks=[item for item in judged if item.claim.about == "harness"],
         histories={name: read_history(results / path, path) for name, path in sorted(plan.histories.items())},
         samples={name: read_samples(results / path, path) for name, path in sorted(plan.samples.items())},
+        simulated=read_simulated(results / plan.simulation, plan.simulation),
+        flags=flags(_current(entries, protocols), models),
     )
 
 
 def _cards(plan: Plan, kind: str, model: type[Model]) -> dict[str, Model]:
     return {name: parse(card, model, f"plan: {kind}/{name}") for name, card in plan.cards.get(kind, {}).items()}
+
+
+def _current(entries: list[Entry], protocols: dict[str, cards.ProtocolCard]) -> list[Measurement]:
+    """The measurements with a value, by each protocol as it is now."""
+    versions = {name: card.version for name, card in protocols.items()}
+    records = [entry.record for entry in entries if entry.record is not None and entry.value is not None]
+    return [record for record in records if record.protocol_version == versions.get(record.protocol)]
 
 
 def _entry(planned: PlannedRecord, results: Path) -> Entry:
@@ -121,7 +140,7 @@ def _entry(planned: PlannedRecord, results: Path) -> Entry:
         digest = sha256_file(source)
     except UNREADABLE as error:
         return Entry(planned, "failed", reason=f"the record can't be read: {' '.join(str(error).split())}")
-    found, expected = ((r.protocol, r.model, r.seed) for r in (record, planned))
+    found, expected = ((r.protocol, r.model, r.dataset, r.seed) for r in (record, planned))
     if found != expected:
         return Entry(planned, "failed", reason=f"{planned.path} holds the record of {found}, expected {expected}")
     if source != path and record.status == Status.OK:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from stylenat.report import tables, view
+from stylenat.report import appendix, tables, view
 from stylenat.report.comparison import QUANTITIES, Cell, comparison
 from stylenat.report.load import Entry, ReportData
-from stylenat.report.wording import mean_text, seconds, with_unit
+from stylenat.report.names import name_of
+from stylenat.report.wording import mean_text, measured, seconds, with_unit
 
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -28,12 +29,13 @@ def render(data: ReportData) -> str:
     parts = [
         f"# StyleNAT, claim by claim\n\n{escape(data.plan.run.title)}: run `{data.plan.run.run}`.\n",
         f"> **DEMO RUN.** {escape(banner)}\n" if banner else "",
-        f"## Verdicts\n\n{counts(data)}\n\n{verdict_table(data)}",
+        f"## Verdicts\n\n{counts(data)}\n\n{verdict_table(data, rules=True)}",
         f"## Does the harness hold its own checks?\n\n{_checks(data)}" if data.checks else "",
         f"## Do the printed percentages follow?\n\n{_audit(data)}",
         f"## Published beside measured\n\n{_comparison(data)}",
         f"## What no source settles\n\n{_assumptions(data)}",
         f"## Measurements\n\n{_measurements(data)}",
+        f"## {appendix.TITLE}\n\n{_appendix(data)}",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -44,21 +46,25 @@ def counts(data: ReportData) -> str:
     return f"{len(data.judged)} claims: {words}. {view.arithmetic_note(data)}".strip()
 
 
-def verdict_table(data: ReportData) -> str:
-    """One row a claim, grouped by verdict."""
-    rows = [_verdict_row(item, state) for state in view.states(data) for item in view.verdicts(data, state.key)]
-    return table(["Claim", "Versions", "Published", "Measured", "Verdict", "Why"], rows)
+def verdict_table(data: ReportData, rules: bool = False) -> str:
+    """One row a claim, grouped by verdict; with `rules`, each verdict's rule beside it."""
+    headers = ["Claim", "Versions", "Published", "Measured", "Measured with", "Verdict", "Why"]
+    rows = [_verdict_row(item, state, rules) for state in view.states(data) for item in view.verdicts(data, state.key)]
+    return table([*headers, "Rule"] if rules else headers, rows)
 
 
-def _verdict_row(item: view.VerdictView, state: view.State) -> list[str]:
+def _verdict_row(item: view.VerdictView, state: view.State, rules: bool) -> list[str]:
     claim, number = item.judged.claim, "no number"
     if item.measured:
         number = item.measured + (f" ({item.interval})" if item.interval else "")
         number += " (computed)" if view.measured_word(item) == "Computed" else ""
         number += f" [{item.label}]" if item.label else ""
     grade = f" [{item.source.grade}]" if item.source else ""
-    words = [claim.title, ", ".join(claim.versions), item.published + grade, number]
-    return [*map(escape, words), f"{state.sign} **{state.words}**", escape(item.judged.verdict.reason)]
+    made = item.name.short if item.name else "nothing was measured"
+    words = [claim.title, ", ".join(claim.versions), item.published + grade, number, made]
+    verdict = item.judged.verdict
+    rule = [escape(verdict.rule or "none was applied")] if rules else []
+    return [*map(escape, words), f"{state.sign} **{state.words}**", escape(verdict.reason), *rule]
 
 
 def _checks(data: ReportData) -> str:
@@ -92,9 +98,10 @@ def _cell(cell: Cell, why_nothing: str) -> str:
     quoted = [q.number for q in cell.published[:1]]
     parts = [f"published {with_unit(n.value, n.unit, printed=True)} [{n.grade}]" for n in quoted]
     for mean in cell.measured:
-        label = "".join(f" [{word}]" for word in (mean.label, "inferred" if mean.inferred else "") if word)
+        words = (mean.label, "inferred" if mean.inferred else "", "outside its controls" if mean.flag else "")
+        label = "".join(f" [{word}]" for word in words if word)
         text = mean_text(mean.value, mean.spread, mean.unit)
-        parts.append(f"measured {text}{label} ({mean.model} under {mean.protocol})")
+        parts.append(f"measured {text}{label} ({mean.model}; {mean.name.short})")
     if cell.reason and not why_nothing:
         parts.append(f"not measured: {cell.reason}")
     return escape("; ".join(parts)) or "none found"
@@ -106,16 +113,27 @@ def _assumptions(data: ReportData) -> str:
 
 
 def _measurements(data: ReportData) -> str:
-    headers = ["Protocol", "Model", "Seed", "Status", "Value", "Device", "Code", "Took"]
-    return table(headers, [_measurement_row(entry) for entry in data.entries])
+    headers = ["Protocol", "Model", "Seed", "Status", "Value", "Flag", "Measured with", "Code", "Took"]
+    return table(headers, [_measurement_row(data, entry) for entry in data.entries])
 
 
-def _measurement_row(entry: Entry) -> list[str]:
+def _measurement_row(data: ReportData, entry: Entry) -> list[str]:
     planned, record = entry.planned, entry.record
     value = entry.reason
     if record is not None and entry.value is not None:
-        value = with_unit(entry.value, record.unit) + (f" [{entry.label}]" if entry.label else "")
-    made = [record.device.get("name", ""), record.code[:8], seconds(record.wall_seconds)] if record else ["none"] * 3
+        error = f" ± {measured(record.standard_error.value)}" if record.standard_error else ""
+        value = with_unit(entry.value, record.unit) + error + (f" [{entry.label}]" if entry.label else "")
+    name = name_of(data, [entry]).short if entry.value is not None else "none"
+    flag = data.flag(planned) if entry.value is not None else ""
+    made = [flag or "none", name, *([record.code[:8], seconds(record.wall_seconds)] if record else ["none"] * 2)]
     version = f" v{record.protocol_version}" if record else ""
     cells = [planned.protocol + version, planned.model, str(planned.seed), entry.status, value, *made]
     return [escape(str(cell)) or "not recorded" for cell in cells]
+
+
+def _appendix(data: ReportData) -> str:
+    made = data.simulated.simulation
+    if made is None:
+        return f"Not shown, because {escape(data.simulated.problem)}.\n"
+    cells = [[escape(cell) for cell in row] for row in appendix.rows(made)]
+    return f"{escape(appendix.READING)}\n\n{table(appendix.HEADERS, cells)}\n{escape(appendix.caption(made))}\n"

@@ -7,8 +7,9 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
-from stylenat.report import tables, view, wording
+from stylenat.report import appendix, names, tables, view, wording
 from stylenat.report.comparison import QUANTITIES, comparison
+from stylenat.report.evidence import fid_infinity
 from stylenat.report.load import ReportData
 from stylenat.report.style import Drawing
 
@@ -60,12 +61,17 @@ def _environment() -> jinja2.Environment:
         "data_uri": _data_uri,
     }
     environment.globals |= {
+        "APPENDIX": appendix,
         "QUANTITIES": QUANTITIES,
         "GRADES": wording.GRADES,
         "VERDICTS": wording.VERDICTS,
         "MEASUREMENTS": wording.MEASUREMENTS,
         "measured_word": view.measured_word,
-        "images": tables.images,
+        "images": names.images,
+        "device": names.device,
+        "name_of": names.name_of,
+        "resize_filter": names.resize_filter,
+        "fid_infinity": fid_infinity,
         "mean_text": wording.mean_text,
     }
     return environment

@@ -14,7 +14,7 @@ def stale_reason(verdict: Verdict, planned: PlannedVerdict, results: Path) -> st
         if fault:
             return f"stale: the record {path} that it rested on {fault}{_failure(results / path)}"
     for path in planned.records:
-        fault = _unjudged(path, verdict, results)
+        fault = _unjudged(path, verdict, results, needed=path not in planned.beside)
         if fault:
             return f"stale: the record {path} {fault}{_failure(results / path)}"
     return ""
@@ -29,8 +29,8 @@ def _fault(file: Path, digest: str) -> str:
         return "can't be read"
 
 
-def _unjudged(path: str, verdict: Verdict, results: Path) -> str:
-    """What is wrong with a planned record that the verdict does not name."""
+def _unjudged(path: str, verdict: Verdict, results: Path, needed: bool) -> str:
+    """What is wrong with a planned record that the verdict does not name; one that is not needed may be missing."""
     failed = failed_path(Path(path)).as_posix()
     if path in verdict.records:
         return ""
@@ -40,7 +40,7 @@ def _unjudged(path: str, verdict: Verdict, results: Path) -> str:
         return ""
     if (results / failed).exists():
         return "failed after it was judged"
-    return "" if verdict.status == VerdictStatus.NOT_RUN else "that it needs is gone"
+    return "that it needs is gone" if needed and verdict.status != VerdictStatus.NOT_RUN else ""
 
 
 def _failure(path: Path) -> str:

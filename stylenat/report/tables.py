@@ -1,4 +1,4 @@
-"""The report's numbers as pandas frames: one row a claim, a reading, a compared number, a measurement."""
+"""The report's numbers as pandas frames: one row a claim, a reading, a compared number."""
 
 import re
 from typing import Any
@@ -8,6 +8,7 @@ import pandas as pd
 from stylenat.core.claim_cards import ClaimCard, ClaimKind
 from stylenat.report.comparison import QUANTITIES, comparison, quotes
 from stylenat.report.load import Entry, Judged, ReportData
+from stylenat.report.names import FullName, name_of
 from stylenat.report.wording import VERDICTS, filled_in, with_unit
 
 
@@ -19,7 +20,8 @@ def claims(data: ReportData) -> pd.DataFrame:
 
 _CLAIM_COLUMNS = (
     "claim", "title", "about", "kind", "versions", "place", "quote", "published", "unit", "published_text", "source",
-    "grade", "measured", "low", "high", "protocol", "protocol_version", "verdict", "why", "rule", "demo",
+    "grade", "measured", "low", "high", "protocol", "protocol_version", "verdict", "why", "rule", "demo", "made_by",
+    "records",
 )  # fmt: skip
 
 
@@ -27,6 +29,7 @@ def _claim_row(data: ReportData, judged: Judged) -> dict[str, Any]:
     claim, verdict = judged.claim, judged.verdict
     protocol, source = data.protocols.get(claim.protocol or ""), data.number(claim.published)
     low, high = verdict.interval or (None, None)
+    name = verdict_name(data, judged)
     return {
         "claim": claim.name,
         "title": claim.title,
@@ -49,12 +52,26 @@ def _claim_row(data: ReportData, judged: Judged) -> dict[str, Any]:
         "why": verdict.reason,
         "rule": verdict.rule,
         "demo": demo_label(data, judged),
+        "made_by": "" if name is None else name.full,
+        "records": " ".join(entry.planned.path for entry in own_entries(data, judged)),
     }
+
+
+def own_entries(data: ReportData, judged: Judged) -> list[Entry]:
+    """The measurements that a claim cannot be judged without: no other sets of reals, no controls beside it."""
+    beside = set(judged.planned.beside)
+    return data.entries_at([path for path in judged.planned.records if path not in beside])
+
+
+def verdict_name(data: ReportData, judged: Judged) -> FullName | None:
+    """The full name of a verdict's number; None where nothing was measured."""
+    made = [entry for entry in own_entries(data, judged) if entry.value is not None]
+    return name_of(data, made) if made and judged.verdict.measured is not None else None
 
 
 def demo_label(data: ReportData, judged: Judged) -> str:
     """The demo label of a verdict's measured number; published arithmetic has none."""
-    labels = {entry.label for entry in data.entries_at(judged.planned.records) if entry.value is not None}
+    labels = {entry.label for entry in own_entries(data, judged) if entry.value is not None}
     if not labels and judged.verdict.measured is not None and judged.claim.kind != ClaimKind.ARITHMETIC:
         return "demo" if judged.verdict.demo else ""
     return "demo" if "demo" in labels else "demo run" if "demo run" in labels else ""
@@ -116,56 +133,11 @@ def compared(data: ReportData) -> pd.DataFrame:
             for mean in cell.measured:
                 found = {"value": mean.value, "unit": mean.unit, "sd": mean.spread, "seeds": mean.seeds}
                 where = {"where": f"{mean.protocol}/{mean.model}", "demo": mean.label, "inferred": mean.inferred}
-                rows.append(base | {"kind": "measured", **found, **where})
+                rows.append(base | {"kind": "measured", **found, **where, "flag": mean.flag, "made_by": mean.name.full})
             if cell.reason:
                 rows.append(base | {"kind": "not measured", "where": cell.reason})
     columns = ["resolution", "method", "quantity", "kind", "value", "unit", "sd", "seeds", "grade", "where", "demo"]
-    return pd.DataFrame(rows, columns=[*columns, "inferred"])
-
-
-def measurements(data: ReportData) -> pd.DataFrame:
-    """One row a planned measurement, made or not."""
-    return pd.DataFrame([_measurement_row(data, entry) for entry in data.entries], columns=list(_MEASURED_COLUMNS))
-
-
-_MEASURED_COLUMNS = (
-    "protocol", "protocol_version", "metric", "model", "seed", "status", "reason", "value", "unit", "demo",
-    "comparable", "comparable_reason", "images", "detector", "device", "code", "revision", "dirty", "created",
-    "wall_seconds", "command", "path", "sha256",
-)  # fmt: skip
-
-
-def _measurement_row(data: ReportData, entry: Entry) -> dict[str, Any]:
-    planned, record = entry.planned, entry.record
-    protocol = data.protocols.get(planned.protocol)
-    row = {
-        "protocol": planned.protocol,
-        "protocol_version": protocol.version if protocol else None,
-        "metric": protocol.metric if protocol else "",
-        "model": planned.model,
-        "seed": planned.seed,
-        "status": entry.status,
-        "reason": entry.reason,
-        "value": entry.value,
-        "demo": entry.label,
-        "detector": (protocol.detector if protocol else None) or "",
-        "path": planned.path,
-        "sha256": entry.sha256,
-    }
-    if record is None:
-        return row
-    names = ("protocol_version", "metric", "unit", "comparable", "comparable_reason", "code", "created")
-    details = {"images": images(entry), "device": record.device.get("name", "")}
-    git = {"revision": record.git.get("revision", ""), "dirty": record.git.get("dirty")}
-    more = {"wall_seconds": record.wall_seconds, "command": record.command}
-    return row | {name: getattr(record, name) for name in names} | details | git | more
-
-
-def images(entry: Entry) -> str:
-    """How many real and fake images a measurement rests on; empty for one on the network itself."""
-    details = entry.record.details if entry.record else {}
-    sides = [(details.get(f"{side}_count"), side) for side in ("real", "fake")]
-    return ", ".join(f"{count:,} {side}" for count, side in sides if isinstance(count, int))
+    return pd.DataFrame(rows, columns=[*columns, "inferred", "flag", "made_by"])
 
 
 def published(data: ReportData) -> pd.DataFrame:

@@ -7,9 +7,10 @@ from typing import Any
 from stylenat.core.cards import ProtocolCard
 from stylenat.core.claim_cards import ClaimKind, Published
 from stylenat.core.records import VerdictStatus
-from stylenat.report.comparison import Quoted, quotes
+from stylenat.report.comparison import Averaged, Quoted, averages, quotes
 from stylenat.report.load import Entry, Judged, ReportData
-from stylenat.report.tables import demo_label, published_text
+from stylenat.report.names import FullName, name_of
+from stylenat.report.tables import demo_label, published_text, verdict_name
 from stylenat.report.wording import VERDICTS, interval, with_unit
 
 
@@ -36,6 +37,8 @@ class VerdictView:
     label: str  # demo label of the measured number
     protocol: ProtocolCard | None
     entries: list[Entry]
+    name: FullName | None  # of the measured number
+    by_set: list[Averaged]  # the subject's number against each set of reals, where there is more than one
 
 
 def states(data: ReportData) -> list[State]:
@@ -67,7 +70,15 @@ def _view(data: ReportData, judged: Judged) -> VerdictView:
         label=demo_label(data, judged),
         protocol=data.protocols.get(claim.protocol or ""),
         entries=data.entries_at(judged.planned.records),
+        name=verdict_name(data, judged),
+        by_set=_by_set(data, judged),
     )
+
+
+def _by_set(data: ReportData, judged: Judged) -> list[Averaged]:
+    entries = data.entries_at(judged.planned.records) if judged.verdict.measured is not None else []
+    means = averages(data, [entry for entry in entries if entry.planned.model == judged.claim.subject])
+    return means if len(means) > 1 else []
 
 
 def arithmetic_note(data: ReportData) -> str:
@@ -115,6 +126,7 @@ class Network:
     entry: Entry
     parts: list[tuple[str, int]]  # largest first
     buffers: int | None
+    name: FullName
 
 
 def networks(data: ReportData) -> list[Network]:
@@ -127,7 +139,8 @@ def networks(data: ReportData) -> list[Network]:
         details = entry.record.details if entry.record is not None else {}
         title = data.models[entry.planned.model].title if entry.planned.model in data.models else entry.planned.model
         part = str(protocol.parameters.get("part", "generator"))
-        found.append(Network(entry.planned.model, title, part, entry, parts_of(details), details.get("buffers")))
+        counts, name = parts_of(details), name_of(data, [entry])
+        found.append(Network(entry.planned.model, title, part, entry, counts, details.get("buffers"), name))
     return sorted(found, key=lambda network: (network.model, network.part != "generator"))
 
 

@@ -61,7 +61,7 @@ def with_unit(value: float, unit: str, printed: bool = False) -> str:
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    """A 95 % interval over seeds, or nothing."""
+    """A 95 % interval, or nothing; the reason beside it says what it speaks of."""
     return "" if bounds is None else f"95 % interval {measured(bounds[0])} to {measured(bounds[1])}"
 
 

@@ -14,23 +14,30 @@ from stylenat.core.seeds import latents
 
 
 def generate(
-    generator: torch.nn.Module, seed: int, count: int, batch_size: int, device: torch.device
+    generator: torch.nn.Module, seed: int, rows: range, batch_size: int, device: torch.device
 ) -> Iterator[torch.Tensor]:
-    """Images 0 ... count - 1 of a seed in batches, uint8 (B, 3, H, W) on the CPU; full float32 precision.
+    """The images `rows` of a seed in batches, uint8 (B, 3, H, W) on the device; full float32 precision.
 
     Raises:
-        InputError: the generator is conditional, or an image has values that are not finite.
+        InputError: the generator is conditional, an image is of another size than declared, or not finite.
     """
     spec = generator.spec
     if spec.num_classes:
         raise InputError(f"the generator expects one of {spec.num_classes} class labels; only unconditional ones run")
-    for start in range(0, count, batch_size):
-        z_BZ = latents(seed, range(start, min(start + batch_size, count)), spec.z_dim)
+    for start in range(rows.start, rows.stop, batch_size):
+        z_BZ = latents(seed, range(start, min(start + batch_size, rows.stop)), spec.z_dim)
         with torch.inference_mode(), backend():
             image_BCHW = generator(z_BZ.to(device))
+            _check_shape(image_BCHW, (len(z_BZ), 3, spec.resolution, spec.resolution))
             _check_finite(image_BCHW, seed, start)
-            pixel_BCHW = to_uint8(image_BCHW, spec).cpu()
+            pixel_BCHW = to_uint8(image_BCHW, spec)
         yield pixel_BCHW
+
+
+def _check_shape(image_BCHW: torch.Tensor, expected: tuple[int, ...]) -> None:
+    if tuple(image_BCHW.shape) != expected or not image_BCHW.is_floating_point():
+        found = f"{str(image_BCHW.dtype).removeprefix('torch.')} {tuple(image_BCHW.shape)}"
+        raise InputError(f"the generator gave images as {found}, expected floats {expected}")
 
 
 def _check_finite(image_BCHW: torch.Tensor, seed: int, start: int) -> None:

@@ -27,9 +27,9 @@ def _missing(run: Run) -> list[str]:
     found = set()
     for job in run.jobs:
         protocol, model = run.catalog.protocol(job.protocol), run.catalog.model(job.model)
-        if protocol.needs != "features":
+        if not protocol.on_images:
             continue
-        found |= _missing_data(run, model.dataset)
+        found |= _missing_data(run, job.dataset)
         folder, imported = Path(run.card.weights), model.weights.imported
         if imported is not None and not (folder / imported.file).is_file():
             found.add(f"{folder / imported.file} (checkpoint of '{model.name}', {imported.url})")

@@ -13,15 +13,24 @@ import torch
 
 from stylenat import metrics
 from stylenat.core import device as devices
-from stylenat.core.cards import DetectorCard, ModelCard, ProtocolCard
+from stylenat.core.cards import DatasetCard, DetectorCard, ModelCard, ProtocolCard
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.files import sha256_file
 from stylenat.core.provenance import git_state, versions
-from stylenat.core.records import Measurement, Status, failed_path, now, write_record
+from stylenat.core.records import (
+    DetectorUsed,
+    FakesUsed,
+    Measurement,
+    RealsUsed,
+    Status,
+    failed_path,
+    now,
+    write_record,
+)
 from stylenat.core.registry import load_family
-from stylenat.features.table import FeatureTable, read_table
+from stylenat.features.collection import Statistics, open_statistics
+from stylenat.frechet.sample import Sample
 from stylenat.metrics._result import Result, check_names
-from stylenat.metrics._rows import first_rows, random_rows
 from stylenat.sampling.build import build_generator
 
 DEMO_REASON = "a demo run: its data set and its training are the demo's"
@@ -34,9 +43,11 @@ class _Job:
     model: ModelCard
     protocol: ProtocolCard
     detector: DetectorCard | None
+    dataset: DatasetCard | None
     seed: int
     real: Path | None
     fake: Path | None
+    session: Path | None
     device: str
 
 
@@ -45,23 +56,25 @@ def run(
     model: ModelCard,
     protocol: ProtocolCard,
     detector: DetectorCard | None,
+    dataset: DatasetCard | None,
     seed: int,
     real: Path | None,
     fake: Path | None,
+    session: Path | None,
     out: Path,
     device: str,
     demo: bool,
     code: str,
     command: str,
 ) -> None:
-    """Measure and write the record `out`.
+    """Measure and write the record `out`: from statistics of real and fake images, a session of timings, or a network.
 
     A failure leaves its reason beside `out` (`failed_path`), and no record at `out`.
 
     Raises:
         InputError: the measurement failed, for whatever reason.
     """
-    started, job = time.perf_counter(), _Job(model, protocol, detector, seed, real, fake, device)
+    started, job = time.perf_counter(), _Job(model, protocol, detector, dataset, seed, real, fake, session, device)
     fields = _described(job, demo) | {"code": code, "command": command, "created": now()}
     try:
         fields |= _measured(job)
@@ -86,7 +99,7 @@ def _described(job: _Job, demo: bool) -> dict[str, Any]:
     reasons = [] if protocol.comparable else [protocol.reason]
     if detector is not None and not detector.comparable:
         reasons.append(detector.reason)
-    if demo and protocol.needs == "features":  # counts and timings are no worse for it
+    if demo and protocol.on_images:  # counts and timings are no worse for it
         reasons.append(DEMO_REASON)
     return {
         "protocol": protocol.name,
@@ -94,6 +107,7 @@ def _described(job: _Job, demo: bool) -> dict[str, Any]:
         "metric": protocol.metric,
         "metric_version": 0,
         "model": model.name,
+        "dataset": job.dataset.name if job.dataset is not None and protocol.on_images else "",
         "seed": job.seed,
         "unit": "",
         "direction": "none",
@@ -107,9 +121,14 @@ def _described(job: _Job, demo: bool) -> dict[str, Any]:
 
 def _measured(job: _Job) -> dict[str, Any]:
     """The fields that a measurement adds."""
-    metric, where = _load_metric(job.protocol), devices.get_device(job.device)
+    metric = _load_metric(job.protocol)
     check_names(job.protocol.metric, job.protocol.parameters, metric.PARAMETERS)
-    result, inputs = _on_features(job, metric) if metric.NEEDS == "features" else _on_model(job, metric, where)
+    if job.protocol.on_images:
+        result, fields = _on_images(job, metric)
+    elif job.protocol.timed:
+        result, fields = _on_session(job, metric)
+    else:
+        result, fields = _on_model(job, metric), {}
     if not math.isfinite(result.value):
         raise InputError(f"metric '{job.protocol.metric}' gave {result.value}, expected a finite number")
     return {
@@ -117,10 +136,11 @@ def _measured(job: _Job) -> dict[str, Any]:
         "unit": metric.UNIT,
         "direction": metric.DIRECTION,
         "value": float(result.value),
+        "standard_error": result.standard_error,
         "details": result.details,
-        "inputs": inputs,
-        "device": devices.describe(torch.device("cpu") if metric.NEEDS == "features" else where),
+        "device": result.device or devices.describe(torch.device("cpu")),
         "flags": result.flags or devices.flags(),
+        **fields,
     }
 
 
@@ -135,35 +155,78 @@ def _load_metric(protocol: ProtocolCard) -> ModuleType:
     return metric
 
 
-def _on_features(job: _Job, metric: ModuleType) -> tuple[Result, dict[str, str]]:
-    protocol, detector = job.protocol, job.detector
-    if job.real is None or job.fake is None or detector is None or protocol.fake_count is None:
-        raise InputError(f"protocol '{protocol.name}' needs features of real and of fake images, and their detector")
-    real, fake = read_table(job.real, detector.name), read_table(job.fake, detector.name)
-    if real.weights_sha256 != fake.weights_sha256:
-        raise InputError(f"{job.real} and {job.fake} were extracted with different detector weights")
-    real_ND = random_rows(real.feature_ND, protocol.real_count, protocol.real_seed, str(job.real))
-    fake_ND = first_rows(fake.feature_ND, protocol.fake_count, str(job.fake))
-    result = metric.compute(real_ND, fake_ND, **protocol.parameters)
-    return _with_images(result, detector, real, fake), {str(p): sha256_file(p) for p in (job.real, job.fake)}
+def _on_images(job: _Job, metric: ModuleType) -> tuple[Result, dict[str, Any]]:
+    """Compare fakes with reals; the fields say what both were, and what saw them."""
+    protocol, detector, dataset = job.protocol, job.detector, job.dataset
+    if None in (job.real, job.fake, detector, dataset, protocol.fake_count):
+        raise InputError(f"protocol '{protocol.name}' needs statistics of real and of fake images, and their detector")
+    real, fake = (open_statistics(path, detector.name) for path in (job.real, job.fake))
+    _check_alike(real, fake, job)
+    drawn = real.drawn(protocol.real_count, protocol.reals_seed(job.seed))
+    result = _compute(metric, drawn, fake.first(protocol.fake_count), protocol)
+    subset_seed = None if protocol.real_count is None else protocol.reals_seed(job.seed)
+    reals = RealsUsed(
+        dataset=dataset.name,
+        fingerprint=real.collection.images["fingerprint"],
+        resize_filter=dataset.resize_filter,
+        count=drawn.count,
+        subset_seed=subset_seed,
+        statistics=real.own.key,
+    )
+    fakes = FakesUsed(
+        count=protocol.fake_count,
+        weights_sha256=fake.collection.images["weights_sha256"],
+        statistics=fake.own.key,
+        device="; ".join(fake.collection.devices),
+    )
+    used = DetectorUsed(
+        name=detector.name, preprocessing=detector.preprocessing, weights_sha256=real.own.weights_sha256
+    )
+    inputs = {str(path): sha256_file(path) for path in (job.real, job.fake)}
+    return result, {"inputs": inputs, "reals": reals, "fakes": fakes, "detector": used}
 
 
-def _with_images(result: Result, detector: DetectorCard, real: FeatureTable, fake: FeatureTable) -> Result:
-    images = {"real": real.images, "fake": fake.images}
-    detector_details = {"name": detector.name, "weights_sha256": real.weights_sha256}
-    return Result(result.value, {**result.details, "images": images, "detector": detector_details}, result.flags)
+def _check_alike(real: Statistics, fake: Statistics, job: _Job) -> None:
+    """Refuse statistics that do not belong together, or not to this measurement."""
+    if real.own.weights_sha256 != fake.own.weights_sha256:
+        raise InputError(f"{job.real} and {job.fake} were made with different detector weights")
+    for statistics, kind in ((real, "prepared"), (fake, "generated")):
+        if statistics.collection.images.get("kind") != kind:
+            found = statistics.collection.images.get("kind")
+            raise InputError(f"{statistics.path}: statistics of {found} images, expected {kind} ones")
+    seed = fake.collection.images.get("seed")
+    if seed != job.seed:
+        raise InputError(f"{job.fake}: images of seed {seed}, expected {job.seed}")
+    pinned = job.dataset.fingerprint
+    if pinned is not None and real.collection.images["fingerprint"] != pinned:
+        found = real.collection.images["fingerprint"]
+        raise InputError(f"{job.real}: fingerprint {found}, expected {pinned} of data set '{job.dataset.name}'")
 
 
-def _on_model(job: _Job, metric: ModuleType, where: torch.device) -> tuple[Result, dict[str, str]]:
-    """Measure a network with random weights, or none: neither counts nor speed depend on them."""
+def _compute(metric: ModuleType, real: Sample, fake: Sample, protocol: ProtocolCard) -> Result:
+    if metric.NEEDS == "moments":
+        return metric.compute(real, fake, **protocol.parameters)
+    if real.feature_ND is None or fake.feature_ND is None:
+        raise InputError(f"protocol '{protocol.name}' needs features, but only moments were kept")
+    return metric.compute(real.feature_ND, fake.feature_ND, **protocol.parameters)
+
+
+def _on_session(job: _Job, metric: ModuleType) -> tuple[Result, dict[str, Any]]:
+    """One network's part of a session that timed several round-robin."""
+    if job.session is None:
+        raise InputError(f"protocol '{job.protocol.name}' needs a session of timings")
+    result = metric.compute(job.session, job.model.name, **job.protocol.parameters)
+    return result, {"inputs": {str(job.session): sha256_file(job.session)}}
+
+
+def _on_model(job: _Job, metric: ModuleType) -> Result:
+    """Count a network; with random weights or none, for counts do not depend on them."""
     if metric.NEEDS_VALUES:
-        network = _network(job).to(where)
+        network = _network(job).to(devices.get_device(job.device))
     else:
         with torch.device("meta"):
             network = _network(job)
-    result = metric.compute(network, **job.protocol.parameters)
-    note = {"weights": "random (speed does not depend on them)"} if job.protocol.timed else {}
-    return Result(result.value, {**result.details, **note}, result.flags), {}
+    return metric.compute(network, **job.protocol.parameters)
 
 
 def _network(job: _Job) -> torch.nn.Module:

@@ -7,11 +7,19 @@ import pandas as pd
 
 from stylenat.core.files import atomic_path, write_text
 from stylenat.core.plan import read_plan
-from stylenat.report import latex, markdown, page, tables
+from stylenat.report import evidence, latex, markdown, page, tables
 from stylenat.report.figures import figures
 from stylenat.report.load import ReportData, load
 from stylenat.report.readme import render_verdict_table, update_readme
 from stylenat.report.style import Drawing
+
+VERDICT_COLUMNS = (
+    "title", "published_text", "measured", "low", "high", "unit", "demo", "verdict", "why", "made_by",
+)  # fmt: skip
+MEASUREMENT_COLUMNS = (
+    "protocol", "model", "seed", "resize_filter", "dataset", "images", "detector", "detector_sha256", "device",
+    "status", "value", "standard_error", "unit", "flag", "demo", "reason",
+)  # fmt: skip
 
 
 def run(plan_path: Path, results: Path, out: Path, readme: Path | None = None) -> Path:
@@ -47,13 +55,13 @@ def _write_figures(folder: Path, drawings: list[Drawing]) -> None:
 
 
 def _write_tables(out: Path, data: ReportData) -> None:
-    claims, measurements = tables.claims(data), tables.measurements(data)
+    claims, measurements = tables.claims(data), evidence.measurements(data)
     frames = {"claims": claims, "measurements": measurements, "published": tables.published(data)}
     for name, frame in frames.items():
         write_text(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    short = claims[["title", "published_text", "measured", "low", "high", "unit", "demo", "verdict", "why"]].copy()
+    short = claims[list(VERDICT_COLUMNS)].copy()
     short["verdict"] = short["verdict"].map(tables.shown_verdict)
-    seen = measurements[["protocol", "model", "seed", "status", "value", "unit", "demo", "reason"]]
+    seen = measurements[list(MEASUREMENT_COLUMNS)]
     demo = " Numbers marked demo check the machinery, not the paper." if data.plan.run.demo else ""
     made: dict[str, tuple[pd.DataFrame, str]] = {
         "verdicts": (short, f"Claims of StyleNAT and their verdicts.{demo}"),

@@ -37,8 +37,8 @@ def run(
     with atomic_path(out) as temporary, tqdm(total=count, desc=f"sample {model.name}", disable=None) as progress:
         pixel_NCHW = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(count, 3, side_px, side_px))
         start = 0
-        for pixel_BCHW in generate(generator, seed, count, batch_size, where):
-            pixel_NCHW[start : start + len(pixel_BCHW)] = pixel_BCHW.numpy()
+        for pixel_BCHW in generate(generator, seed, range(count), batch_size, where):
+            pixel_NCHW[start : start + len(pixel_BCHW)] = pixel_BCHW.cpu().numpy()
             start += len(pixel_BCHW)
             progress.update(len(pixel_BCHW))
         pixel_NCHW.flush()

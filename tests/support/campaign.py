@@ -14,21 +14,27 @@ from stylenat.stages import plan as plan_stage
 
 EVIL = """<script>alert("x")</script> & 7 % of $5_000 #1 {a} \\input{b} ~ ^ | `c` [d](http://e.example) שלום &lt; 'f'"""
 LONG = "a-model-with-a-name-that-goes-on-and-on-and-on-until-nobody-remembers-its-start"
-OFFICIAL, DEMO = "stylenat-256", "stylenat-small"
+OFFICIAL, DEMO, BROKEN = "stylenat-256", "stylenat-small", "broken-small"
+SET, OTHER_SET = "photos", "photos-box"  # the same photographs by two filters
+WEIGHTS_SHA256 = "5eed" * 16  # of the detector
 
 _COMMON = {"reference": "none", "licence": "MIT"}
 _PROTOCOL = {"version": 2, "changes": "2: the second", "reference": "none"}
 _WEIGHTS = {"dataset": "photos"}
+_PHOTOS = {
+    "title": "Photographs",
+    "source": {"kind": "photographs", "crops": 1024, "crop_px": 64},
+    "count": 1024,
+    "resolution": 32,
+    "flips": True,
+    **_COMMON,
+}
 CARDS = {
-    "datasets/photos": {
-        "title": "Photographs",
-        "source": {"kind": "photographs", "crops": 1024, "crop_px": 64},
-        "count": 1024,
-        "resolution": 32,
-        "resize_filter": "lanczos",
-        "flips": True,
-        **_COMMON,
-    },
+    f"datasets/{SET}": {**_PHOTOS, "resize_filter": "lanczos"},
+    f"datasets/{OTHER_SET}": {**_PHOTOS, "resize_filter": "box"},
+    f"models/{BROKEN}": {"title": "Broken, small", "method": "Broken", "family": "stylenat.network",
+                         "arch": {"resolution": 32}, "dataset": SET, "weights": {"import": {"file": "b.pt"}},
+                         **_COMMON},
     f"models/{OFFICIAL}": {"title": "StyleNAT, 256 px", "method": "StyleNAT", "family": "stylenat.network",
                            "arch": {"resolution": 256}, "weights": {"none": "no file"}, **_COMMON},
     f"models/{LONG}": {"title": EVIL, "method": "Long", "family": "stylenat.network", "arch": {"resolution": 256},
@@ -49,8 +55,9 @@ CARDS = {
         "ema_half_life_nimg": 10, "log_nimg": 10, "state_nimg": 50, "assumed": [f"the batch {EVIL}"],
     },
     "detectors/random": {"title": "Random", "extractor": "inception-v3-compat", "layer": "64",
+                         "preprocessing": "tensorflow",
                          "weights": {"random_seed": 0}, "comparable": False, "reason": "random", "reference": "none"},
-    "protocols/fid-demo": {"title": "FID, demo", "metric": "fid", "needs": "features", "detector": "random",
+    "protocols/fid-demo": {"title": "FID, demo", "metric": "fid", "needs": "moments", "detector": "random",
                            "fake_count": 40, "seeds": [0, 1], "comparable": False, "reason": "demo", **_PROTOCOL},
     "protocols/parameters": {"title": "Parameters", "metric": "parameters", "needs": "model", **_PROTOCOL},
     "protocols/flops": {"title": "FLOPs", "metric": "flops", "needs": "model", **_PROTOCOL},
@@ -91,15 +98,19 @@ RUN = {
     "demo": True,
     "measure": [
         {"models": [OFFICIAL, LONG], "protocols": ["parameters", "flops"]},
-        {"models": [DEMO, "real-photos", "noise-photos"], "protocols": ["fid-demo"]},
+        {"models": [DEMO, BROKEN, "real-photos", "noise-photos"], "protocols": ["fid-demo"]},
+        {"models": [DEMO], "protocols": ["fid-demo"], "datasets": [OTHER_SET]},
     ],
     "claims": ["*"],
 }
 SIZE = f"measure/parameters/{OFFICIAL}/seed0.json"
 FIDS = {("real-photos", 0): 0.0213, ("real-photos", 1): 0.0217, ("noise-photos", 0): 9.31, ("noise-photos", 1): 9.35,
-        (DEMO, 0): 2.4444}  # fmt: skip
-FIRST = f"measure/fid-demo/{DEMO}/seed0.json"
-MISSING = f"measure/fid-demo/{DEMO}/seed1.json"
+        (BROKEN, 0): 12.41, (BROKEN, 1): 12.45, (DEMO, 0): 2.4444}  # fmt: skip
+FIRST = f"measure/fid-demo/{DEMO}/{SET}-seed0.json"
+MISSING = f"measure/fid-demo/{DEMO}/{SET}-seed1.json"
+BOX = {f"measure/fid-demo/{DEMO}/{OTHER_SET}-seed{seed}.json": 3.111 + seed / 10 for seed in (0, 1)}
+BESIDE = [*BOX, *(f"measure/fid-demo/{kind}-photos/{SET}-seed{seed}.json" for kind in ("noise", "real")
+                  for seed in (0, 1))]  # fmt: skip
 FAILED = f"measure/parameters/{LONG}/seed0.json"
 SKIPPED = f"measure/flops/{LONG}/seed0.json"
 
@@ -116,7 +127,20 @@ def record(protocol, model, seed=0, **fields):
         "command": f"stylenat measure # {EVIL}", "inputs": {f"x/{EVIL}": "a" * 64},
         "created": "2026-01-02T03:04:05+00:00", "wall_seconds": 1.5,
     }  # fmt: skip
-    return Measurement.model_validate(base | fields)
+    on_images = _on_images(fields.get("dataset", SET)) if metric == "fid" else {}
+    return Measurement.model_validate(base | on_images | fields)
+
+
+def _on_images(dataset):
+    """What a number on images carries: the images, the detector, and how sure the number is."""
+    return {
+        "dataset": dataset, "standard_error": {"value": 0.0123, "method": "influence function"},
+        "reals": {"dataset": dataset, "fingerprint": "f" * 64, "count": 1000, "subset_seed": 7, "statistics": "r",
+                  "resize_filter": CARDS[f"datasets/{dataset}"]["resize_filter"]},
+        "fakes": {"count": 40, "weights_sha256": "b" * 64, "statistics": "f", "device": "GPU that drew"},
+        "detector": {"name": "random", "preprocessing": "tensorflow", "weights_sha256": WEIGHTS_SHA256},
+        "details": {"fid_infinity": {"value": 1.8765, "standard_error": 0.0432, "groups": 20}},
+    }  # fmt: skip
 
 
 def make(folder: Path) -> Path:
@@ -132,8 +156,8 @@ def make(folder: Path) -> Path:
     for claim, status, value, paths in (
         ("a-reproduced", "reproduced", 48_921_000.0, [SIZE]),
         ("b-refuted", "not_reproduced", 48_921_000.0, [SIZE]),
-        ("c-open", "not_run", None, [FIRST]),
-        ("d-incomparable", "not_run", None, [FIRST]),
+        ("c-open", "not_run", None, [FIRST, *BESIDE]),
+        ("d-incomparable", "not_run", None, [FIRST, *BESIDE]),
         ("e-absent", "not_run", None, [SIZE]),
         ("f-sum", "reproduced", 27.98, []),
     ):
@@ -143,7 +167,7 @@ def make(folder: Path) -> Path:
 
 def complete(results: Path) -> Path:
     """Make the measurement that is missing, and judge what waited for it: then all five verdicts stand."""
-    paths = [FIRST, MISSING]
+    paths = [FIRST, MISSING, *BESIDE]
     write_record(results / MISSING, record("fid-demo", DEMO, 1, value=2.4222))
     judge(results, "c-open", "inconclusive", 2.4333, paths, interval=(2.1, 2.7))
     judge(results, "d-incomparable", "not_comparable", 2.4333, paths)
@@ -171,8 +195,10 @@ def _records(results: Path) -> None:
     write_record(results / SKIPPED, record("flops", LONG, status="skipped", reason=f"skipped {EVIL}"))
     write_record(failed_path(results / FAILED), record("parameters", LONG, status="failed", reason=f"failed {EVIL}"))
     for (model, seed), value in FIDS.items():
-        made = record("fid-demo", model, seed, value=value, details={"real_count": 1024, "fake_count": 40})
-        write_record(results / f"measure/fid-demo/{model}/seed{seed}.json", made)
+        made = record("fid-demo", model, seed, value=value)
+        write_record(results / f"measure/fid-demo/{model}/{SET}-seed{seed}.json", made)
+    for seed, (path, value) in enumerate(BOX.items()):
+        write_record(results / path, record("fid-demo", DEMO, seed, value=value, dataset=OTHER_SET))
 
 
 def _artifacts(results: Path) -> None:

@@ -73,6 +73,7 @@ def detector_card(**changes):
         "title": "Toy detector",
         "extractor": "inception-v3-compat",
         "layer": "64",
+        "preprocessing": "tensorflow",
         "weights": {"random_seed": 0},
         "comparable": False,
         "reason": "random weights",
@@ -82,8 +83,8 @@ def detector_card(**changes):
 
 
 def protocol_card(metric, **changes):
-    needs = "features" if metric in ("fid", "kid") else "model"
-    on_features = {"detector": "toydetector", "fake_count": 40} if needs == "features" else {}
+    needs = {"fid": "moments", "kid": "features"}.get(metric, "model")
+    on_images = {"detector": "toydetector", "fake_count": 40} if needs != "model" else {}
     card = {
         "name": f"toy-{metric}",
         "title": "Toy protocol",
@@ -93,7 +94,7 @@ def protocol_card(metric, **changes):
         "changes": "3: the third",
         "reference": "none",
     }
-    return ProtocolCard.model_validate(card | on_features | changes)
+    return ProtocolCard.model_validate(card | on_images | changes)
 
 
 def photo(index, size=16):
@@ -101,9 +102,9 @@ def photo(index, size=16):
     return np.random.default_rng(index).integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
-def write_photos(folder: Path, count, size=16):
+def write_photos(folder: Path, count, size=16, start=0):
     """PNG files 000.png, 001.png, ... in a new folder."""
     folder.mkdir(parents=True)
     for index in range(count):
-        Image.fromarray(photo(index, size)).save(folder / f"{index:03d}.png")
+        Image.fromarray(photo(start + index, size)).save(folder / f"{index:03d}.png")
     return folder

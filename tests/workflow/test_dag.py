@@ -18,7 +18,8 @@ def done(tmp_path_factory):
     return folder
 
 
-def record(folder, protocol, model, variant="seed0"):
+def record(folder, protocol, model):
+    variant = "photographs-32-seed0" if protocol == "fid-demo" else "seed0"
     return folder / f"results/measure/{protocol}/{model}/{variant}.json"
 
 
@@ -85,9 +86,10 @@ def test_a_deleted_measurement_is_made_again(done):
 def test_a_changed_card_reruns_what_rests_on_it(done):
     card = done / "config/protocols/throughput-demo.yaml"
     before = card.read_text()
-    tree.edit(card, parameters={"batch_size": 2, "warmup": 1, "rounds": 2})
+    tree.edit(card, parameters={"mode": "throughput", "precision": "fp32", "batch_size": 2, "warmup": 1, "rounds": 2})
     try:
-        assert tree.planned(done)["measure"] == 1
+        jobs = tree.planned(done)
+        assert (jobs["throughput"], jobs["measure"]) == (1, 1)
     finally:
         card.write_text(before)
 

@@ -12,11 +12,13 @@ from stylenat.core.catalog import Catalog, Run
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_json
 from stylenat.core.lookup import Lookup, use_checkout
+from stylenat.core.passes import Passes
 
 use_checkout(Path(workflow.basedir))
 try:
     RUN = Lookup(Run(Catalog(Path(workflow.basedir) / "config"), config))
     RUN.check_results()
+    PASSES = Passes(RUN.run)
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -36,16 +38,12 @@ wildcard_constraints:
     num=r"\d+",
 
 
-def feature_files(w):
-    return RUN.features(w)
+def measure_inputs(w):
+    return RUN.measure_inputs(w)
 
 
 def training_files(w):
     return RUN.training_inputs(w)
-
-
-def measure_threads(w):
-    return workflow.cores if RUN.timed(w) else 1
 
 
 def render_after_failure():

@@ -1,30 +1,49 @@
+# Statistics of single shards lie beside the declared output: they outlive a job that failed or was stopped.
 rule features_real:
     input:
         images=RESULTS / paths.PREPARED,
-        weights=RUN.detector_weights,
+        weights=PASSES.weights,
     output:
         RESULTS / paths.REAL_FEATURES,
     log:
-        LOGS / "features/{detector}/real/{dataset}.log",
+        LOGS / "features/reals/{dataset}.log",
+    benchmark:
+        LOGS / "features/reals/{dataset}.benchmark.tsv"
     conda:
         ENVIRONMENT
+    threads: PASSES.workers
     resources:
         mem_mb=8000,
-        runtime=240,
+        runtime=720,
         gpu=RUN.gpus,
     params:
-        code=provenance.features_code(),
-        device=RUN.card.device,
+        digest=PASSES.digest,
+        options=PASSES.options,
     shell:
-        "python -m stylenat --log {log} features --detector {wildcards.detector} --weights {input.weights}"
-        " --images {input.images} --device {params.device} --out {output}"
+        "python -m stylenat --log {log} features --images {input.images} {params.options} --workers {threads}"
+        " --out {output}"
 
 
-use rule features_real as features_fake with:
+rule features_fake:
     input:
-        images=RESULTS / paths.SAMPLES,
-        weights=RUN.detector_weights,
+        snapshot=RUN.weights,
+        weights=PASSES.weights,
     output:
         RESULTS / paths.FAKE_FEATURES,
     log:
-        LOGS / "features/{detector}/{model}/seed{seed}-n{num}.log",
+        LOGS / "features/fakes/{model}/seed{seed}.log",
+    benchmark:
+        LOGS / "features/fakes/{model}/seed{seed}.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    threads: PASSES.workers
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=RUN.gpus,
+    params:
+        digest=PASSES.digest,
+        options=PASSES.options,
+    shell:
+        "python -m stylenat --log {log} features --model {wildcards.model} --weights {input.snapshot}"
+        " --seed {wildcards.seed} {params.options} --workers {threads} --out {output}"

@@ -1,13 +1,12 @@
 rule measure:
     input:
-        unpack(feature_files),
+        unpack(measure_inputs),
     output:
         RESULTS / paths.RECORD,
     log:
         LOGS / "measure/{protocol}/{model}/{variant}.log",
     conda:
         ENVIRONMENT
-    threads: measure_threads
     resources:
         mem_mb=8000,
         runtime=120,

@@ -1,76 +1,22 @@
 import math
-from dataclasses import replace
 
 import pytest
+from support.judging import (
+    COUNT,
+    FID,
+    HIGH,
+    NOISY,
+    SPEED,
+    TIGHT,
+    claim,
+    evidence,
+    record,
+    verdict,
+)
 
 from stylenat.claims.evidence import Evidence
-from stylenat.claims.rules import judge
 from stylenat.claims.wording import number
-from stylenat.core.cards import ProtocolCard
-from stylenat.core.claim_cards import ClaimCard, Published
 from stylenat.core.errors import InputError
-from stylenat.core.records import Measurement
-
-COUNT = ProtocolCard(name="count", title="t", metric="parameters", needs="model", version=1, changes="1", reference="r")
-FID = COUNT.model_copy(update={"name": "fid", "metric": "fid", "needs": "features"})
-SPEED = COUNT.model_copy(update={"name": "speed", "metric": "throughput", "timed": True})
-DIRECTION = {"count": "none", "fid": "lower", "speed": "higher"}
-NOISY = [2.00, 2.10, 1.95, 2.15]  # mean 2.05, 95 % interval 1.90 to 2.20
-TIGHT = [2.04, 2.05, 2.06]  # mean 2.05, 95 % interval 2.025 to 2.075
-HIGH = [2.20, 2.21, 2.22]
-
-
-def claim(kind, protocol=FID, **fields):
-    given = {"name": "c", "title": "t", "quote": "q", "place": "p", "versions": ["v1"], "kind": kind}
-    if kind != "arithmetic":
-        given |= {"subject": "s", "protocol": protocol.name}
-    if kind in ("value", "ratio"):
-        given |= {"tolerance_reason": "because"}
-    return ClaimCard.model_validate(given | fields)
-
-
-def record(value, seed=0, model="s", protocol=FID, **fields):
-    return Measurement.model_validate(
-        {
-            "protocol": protocol.name,
-            "protocol_version": 1,
-            "metric": protocol.metric,
-            "metric_version": 1,
-            "model": model,
-            "seed": seed,
-            "status": "ok",
-            "value": value,
-            "unit": "u",
-            "direction": DIRECTION[protocol.name],
-            "comparable": True,
-            "demo": False,
-            "device": {"name": "GPU A"},
-            "code": "c",
-            "created": "2026-01-01T00:00:00+00:00",
-            "wall_seconds": 1.0,
-        }
-        | fields
-    )
-
-
-def evidence(protocol=FID, **values):
-    return {
-        model: Evidence(model, [record(v, i, model, protocol) for i, v in enumerate(found)])
-        for model, found in values.items()
-    }
-
-
-def published(key):
-    values = {"p/a": (2.19, "A"), "p/b": (2.05, "A"), "p/weak": (2.05, "S"), "p/figure": (2.0, "A-fig")}
-    value, grade = values[key]
-    hardware = "GPU A" if key == "p/a" else ""
-    fields = {"id": "x", "method": "M", "metric": "FID", "unit": "u", "place": "t", "hardware": hardware}
-    return Published(value=value, grade=grade, **fields)
-
-
-def verdict(card, found, protocol=FID, **options):
-    return judge(card, found, published, protocol, **options)
-
 
 BAND = {"expected": 2.046, "tolerance": 0.08, "published_sd": 0.03}
 
@@ -163,133 +109,43 @@ def test_one_seed_of_a_random_metric_is_inconclusive(protocol):
     assert "Only one seed" in found.reason
 
 
-KINDS = [
-    claim("value", expected=2, tolerance=1),
-    claim("at_most", expected=3),
-    claim("less_than", reference=["r"]),
-    claim("ordering", reference=["r"]),
-    claim("ratio", reference=["r"], expected=1, tolerance=1),
-]
+def one_run(value, error=0.01, **fields):
+    return [record(value, standard_error={"value": error, "method": "influence function"}, **fields)]
 
 
-@pytest.mark.parametrize("card", KINDS, ids=lambda card: card.kind)
-class TestWhatKeepsAClaimFromBeingJudged:
-    def full(self):
-        return evidence(s=TIGHT, r=HIGH)
-
-    def test_no_record(self, card):
-        found = verdict(card, {"r": self.full()["r"], "s": Evidence("s", [], ["not in run 'demo'"])})
-        assert (found.status, found.measured) == ("not_run", None)
-        assert found.reason == "s: not in run 'demo'."
-
-    def test_no_evidence_at_all(self, card):
-        found = verdict(card, {})
-        assert found.status == "not_run"
-        assert found.reason == f"{', '.join(['s', *card.reference])}: no record under fid."
-
-    @pytest.mark.parametrize("status", ["failed", "skipped"])
-    def test_a_record_without_a_value(self, card, status):
-        bad = record(None, 7, status=status, reason="out of memory")
-        found = verdict(card, self.full() | {"s": Evidence("s", [*self.full()["s"].records, bad])})
-        assert found.status == "not_run"
-        assert f"s: measurement {status} under fid, seed 7, because out of memory." in found.reason
-
-    def test_a_record_of_an_older_protocol(self, card):
-        old = [record(value, i, protocol_version=2) for i, value in enumerate(TIGHT)]
-        found = verdict(card, self.full() | {"s": Evidence("s", old)})
-        assert found.status == "not_run"
-        assert "version 2 of the protocol, which is now at 1" in found.reason
-
-    def test_a_record_that_is_not_comparable(self, card):
-        demo = [record(v, i, comparable=False, comparable_reason="random detector") for i, v in enumerate(TIGHT)]
-        found = verdict(card, self.full() | {"s": Evidence("s", demo)}, demo=True)
-        assert found.status == "not_comparable"
-        assert "random detector" in found.reason
-        assert (found.measured is None) == (card.kind == "ratio")
-        assert found.demo
-
-    def test_the_condition_of_the_numbers_is_told(self, card):
-        records = self.full()["s"].records
-        found = verdict(card, self.full() | {"s": Evidence("s", records, [], "It holds for the box filter.")})
-        assert found.reason.endswith("It holds for the box filter.")
-
-
-@pytest.mark.parametrize(
-    ("key", "device", "status"),
-    [
-        ("p/a", "NVIDIA GPU A 80GB", "reproduced"),  # the source names the machine, and it is this one
-        ("p/a", "GPU B", "not_comparable"),
-        ("p/b", "GPU A", "not_comparable"),  # the source names none
-        (None, "GPU A", "not_comparable"),
-    ],
-)
-def test_an_absolute_speed_stands_on_the_named_hardware_only(key, device, status):
-    card = claim("value", SPEED, expected=2.05, tolerance=0.5, hardware_bound=True, published=key)
-    found = Evidence("s", [record(v, i, protocol=SPEED, device={"name": device}) for i, v in enumerate(TIGHT)])
-    result = verdict(card, {"s": found}, SPEED)
-    assert result.status == status
-    assert result.measured == pytest.approx(2.05)
-    if status == "not_comparable":
-        assert device in result.reason
-
-
-def test_speeds_of_two_machines_are_not_compared():
-    card = claim("ratio", SPEED, reference=["r"], expected=1, tolerance=1)
-    other = [record(v, i, "r", SPEED, device={"name": "GPU B"}) for i, v in enumerate(HIGH)]
-    found = verdict(card, evidence(SPEED, s=TIGHT) | {"r": Evidence("r", other)}, SPEED)
-    assert found.status == "not_comparable"
-    assert "GPU A, GPU B" in found.reason
-
-
-def arithmetic(*keys, expected=6.4):
-    readings = [{"name": key, "formula": "(a - b) / a * 100", "inputs": {"a": "p/a", "b": f"p/{key}"}} for key in keys]
-    return claim("arithmetic", expected=expected, printed_decimals=1, unit="%", readings=readings)
-
-
-def test_a_printed_figure_follows_from_the_reading_that_fits():
-    found = judge(arithmetic("figure", "b"), {}, published)
-    assert (found.status, found.measured) == ("reproduced", pytest.approx(6.3927, abs=1e-4))
-    assert [reading.fits for reading in found.readings] == [False, True]
-    assert "follows from published numbers: 'b' gives 6.393 %" in found.reason
-    assert "do not give it: 'figure' gives 8.676 %" in found.reason
-    assert "rests on" not in found.reason
-
-
-def test_a_printed_figure_that_no_reading_gives_is_not_reproduced():
-    found = judge(arithmetic("b", expected=7.0), {}, published)
-    assert (found.status, found.measured) == ("not_reproduced", pytest.approx(6.3927, abs=1e-4))
-    assert "No reading gives 7.0 %" in found.reason
-
-
-def test_a_weak_source_under_the_fitting_reading_is_named():
-    found = judge(arithmetic("weak"), {}, published)
-    assert found.status == "reproduced"
-    assert "rests on M's 2.05 u (FID; grade S: only in a weak secondary source)" in found.reason
-    assert "rests on" not in judge(arithmetic("weak", "b"), {}, published).reason
-
-
-def test_a_measured_claim_without_its_protocol_is_refused():
-    with pytest.raises(InputError, match="without its protocol"):
-        judge(claim("at_most", expected=1), {}, published)
-
-
-def test_a_count_of_an_inferred_network_confirms_nothing():
-    card = claim("ratio", COUNT, reference=["r"], expected=0.72, tolerance=0.005)
-    found = evidence(COUNT, s=[72.0], r=[100.0])
-    assert verdict(card, found, COUNT).status == "reproduced"
-    found["r"] = replace(found["r"], inferred="widths, from a search for that very count")
-    blocked = verdict(card, found, COUNT)
-    assert blocked.status == "not_comparable"
-    assert blocked.measured is None
-    assert blocked.reason.startswith(
-        "Counted: s 72 u, r 100 u. But r's architecture is inferred: widths, from a search"
+@pytest.mark.parametrize(("error", "status"), [(0.01, "reproduced"), (0.03, "inconclusive")])
+def test_one_run_is_judged_by_its_own_standard_error(error, status):
+    """2.05 with a bound of 2.10: 1.96 standard errors of 0.01 stay below it, of 0.03 they do not."""
+    found = verdict(claim("at_most", expected=2.10), {"s": Evidence("s", one_run(2.05, error))})
+    assert found.status == status
+    assert found.interval == (
+        pytest.approx(2.05 - 1.96 * error, abs=1e-4),
+        pytest.approx(2.05 + 1.96 * error, abs=1e-4),
     )
+    assert "95 % interval of one run, standard error by influence function" in found.reason
 
 
-def test_a_speed_of_an_inferred_network_is_judged_with_that_said():
-    card = claim("ratio", SPEED, reference=["r"], expected=2.0, tolerance=0.5)
-    found = evidence(SPEED, s=[20.0, 20.1, 19.9], r=[10.0, 10.1, 9.9])
-    found["r"] = replace(found["r"], inferred="widths.")
-    judged = verdict(card, found, SPEED)
-    assert judged.status == "reproduced"
-    assert judged.reason.endswith("The architecture of r is inferred: widths.")
+def test_the_error_of_one_run_enters_the_comparison_with_a_published_draw():
+    found = verdict(claim("value", **BAND), {"s": Evidence("s", one_run(2.05, 0.02))})
+    assert f"2 SE_diff = {number(2 * math.hypot(0.02, 0.03))}." in found.rule
+
+
+def test_the_spread_over_seeds_is_held_against_the_errors_of_the_runs():
+    """Seeds of standard deviation 0.01, runs that say 0.02: half of it, for information only."""
+    runs = [one_run(value, 0.02, seed=seed)[0] for seed, value in enumerate(TIGHT)]
+    found = verdict(claim("at_most", expected=2.10), {"s": Evidence("s", runs)})
+    assert found.status == verdict(claim("at_most", expected=2.10), evidence(s=TIGHT)).status
+    assert "s: the standard deviation over 3 seeds is 0.5 times the standard error of one run" in found.rule
+    assert "draw of the reals" not in found.rule
+    drawn = FID.model_copy(update={"real_draw": "each-seed"})
+    each = verdict(claim("at_most", expected=2.10), {"s": Evidence("s", runs)}, drawn)
+    assert "leaves out the draw of the reals" in each.rule
+    two = verdict(claim("at_most", expected=2.10), {"s": Evidence("s", runs[:2])})
+    assert "standard deviation over" not in two.rule
+
+
+def test_the_rule_of_a_claim_on_images_names_filters_controls_and_single_runs():
+    assert "opposite verdict" in verdict(claim("at_most", expected=2.10), evidence(s=TIGHT)).rule
+    assert "outside its controls" in verdict(claim("less_than", reference=["r"]), evidence(s=TIGHT, r=HIGH)).rule
+    counted = verdict(claim("at_most", COUNT, expected=3), evidence(COUNT, s=[2]), COUNT).rule
+    assert not any(words in counted for words in ("filter", "controls", "single run"))

@@ -78,7 +78,7 @@ def test_a_run_that_can_not_be_measured_is_refused(config, row, says):
 def test_a_run_has_one_job_a_seed_and_no_duplicates(config):
     rows = [{"models": ["stylenat-demo-32"], "protocols": ["fid-demo"]}] * 2
     run = Run(Catalog(config), {**read_yaml(config / "config.yaml"), "measure": rows})
-    assert run.jobs == [Job("fid-demo", "stylenat-demo-32", seed) for seed in (0, 1, 2)]
+    assert run.jobs == [Job("fid-demo", "stylenat-demo-32", seed, "photographs-32") for seed in (0, 1, 2)]
 
 
 def test_the_claims_of_a_run_are_patterns(config):

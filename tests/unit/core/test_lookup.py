@@ -66,7 +66,7 @@ def test_the_reals_of_a_protocol_are_a_subset_of_the_manifest():
     """Protocols that draw reals name count and seed; the sets that they run on hold the same draw as data."""
     for name in CATALOG.names("protocols"):
         protocol = CATALOG.protocol(name)
-        if protocol.real_count is not None and CATALOG.detector(protocol.detector).comparable:
+        if protocol.implemented and protocol.real_count is not None and protocol.real_draw == "fixed":
             for dataset in FFHQ:
                 subsets = CATALOG.dataset(dataset).subsets.values()
                 assert (protocol.real_count, protocol.real_seed) in {(one.count, one.seed) for one in subsets}
@@ -93,23 +93,31 @@ def test_a_model_without_weights_says_why(monkeypatch):
 
 def test_a_record_s_path_leads_back_to_its_job():
     run = lookup()
-    wildcards = w(protocol="fid-demo", model="real-photographs-32", variant="seed2")
-    assert run.job(wildcards) == Job("fid-demo", "real-photographs-32", 2)
-    assert run.features(wildcards)["fake"].name == "seed2-n128.npz"
+    wildcards = w(protocol="fid-demo", model="real-photographs-32", variant="photographs-32-seed2")
+    assert run.job(wildcards) == Job("fid-demo", "real-photographs-32", 2, "photographs-32")
+    inputs = {name: path.as_posix() for name, path in run.measure_inputs(wildcards).items()}
+    assert inputs == {
+        "real": "results/features/reals/photographs-32.json",
+        "fake": "results/features/fakes/real-photographs-32/seed2.json",
+    }
     options = run.measure_options(wildcards)
-    assert "--seed 2 --device cpu --real " in options
+    assert options.startswith("--seed 2 --device cpu --dataset photographs-32 --real results/features/reals/")
     assert options.endswith("--demo")
     with pytest.raises(InputError, match="not part of run 'demo'"):
-        run.job(w(protocol="fid-demo", model="real-photographs-32", variant="seed9"))
+        run.job(w(protocol="fid-demo", model="real-photographs-32", variant="photographs-32-seed9"))
 
 
-def test_a_timing_names_the_machine_and_takes_it_whole():
+def test_a_timing_names_the_machine_and_rests_on_one_session():
     run = lookup(machine="epyc-2")
-    timed = w(protocol="throughput-demo", model="stylenat-ffhq-256", variant="epyc-2-seed0")
-    assert run.job(timed).seed == 0
-    assert run.timed(timed)
-    assert not run.timed(w(protocol="fid-demo"))
-    assert run.features(timed) == {}
+    for model in ("stylenat-ffhq-256", "styleswin-ffhq-256"):
+        timed = w(protocol="throughput-demo", model=model, variant="epyc-2-seed0")
+        assert run.job(timed).seed == 0
+        session = run.measure_inputs(timed)["session"]
+        assert session.as_posix() == "results/throughput/throughput-demo/epyc-2-seed0.json"
+
+
+def test_a_count_rests_on_no_file():
+    assert lookup().measure_inputs(w(protocol="flops", model="stylenat-ffhq-256", variant="seed0")) == {}
 
 
 def test_a_results_folder_that_can_not_be_written_is_refused(tmp_path):

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from support.toys import detector_card, photo
 
+from stylenat.core.cards import LAYERS
 from stylenat.core.errors import InputError
-from stylenat.features.extract import build_extractor, extract
+from stylenat.features.extract import EXTRACTORS, build_extractor
+from stylenat.features.inception_clean import InceptionClean
 from stylenat.features.inception_compat import InceptionCompat
 from stylenat.features.inception_pytorch import InceptionPytorch
 from stylenat.features.random_inception import random_inception
 
 CPU = torch.device("cpu")
+INCEPTIONS = [InceptionCompat, InceptionPytorch, InceptionClean]
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +41,12 @@ def test_random_weights_depend_on_the_seed_alone():
 
 
 @pytest.mark.parametrize("layer", ["64", "192", "768", "2048"])
-@pytest.mark.parametrize("extractor", [InceptionCompat, InceptionPytorch])
+@pytest.mark.parametrize("extractor", INCEPTIONS)
 def test_each_layer_has_its_width_and_tells_images_apart(inception_weights, extractor, layer):
+    network = extractor(inception_weights, layer)
     with torch.inference_mode():
-        feature = extractor(inception_weights, layer)(pixels(2, 32))
-    assert feature.shape == (2, int(layer))
+        feature = network(pixels(2, 32))
+    assert feature.shape == (2, int(layer)) == (2, network.width)
     assert feature.dtype == torch.float32
     assert (feature[0] - feature[1]).abs().max() > 1e-3
     assert 0.01 < feature.std() < 10
@@ -74,6 +79,18 @@ def test_the_pytorch_class_resizes_as_clean_fid_does(inception_weights):
     torch.testing.assert_close(found, F.adaptive_avg_pool2d(expected, 1).flatten(1), rtol=1e-5, atol=1e-6)
 
 
+def test_the_clean_class_resizes_in_float_and_takes_pixels_around_128(inception_weights):
+    """Bicubic per channel on Pillow's float images, nothing rounded; then the network that the other classes use."""
+    channels = [[Image.fromarray(c.astype(np.float32)) for c in photo(i, 40).transpose(2, 0, 1)] for i in range(2)]
+    wide = [[np.asarray(c.resize((299, 299), Image.Resampling.BICUBIC)) for c in image] for image in channels]
+    resized = torch.from_numpy(np.stack([np.stack(image) for image in wide])).clamp(0, 255)
+    torchlike = InceptionPytorch(inception_weights, "64").network
+    with torch.inference_mode():
+        (expected,) = torchlike(((resized - 128) / 128 + 1) / 2)
+        found = InceptionClean(inception_weights, "64")(pixels(2, 40))
+    torch.testing.assert_close(found, F.adaptive_avg_pool2d(expected, 1).flatten(1), rtol=1e-4, atol=1e-5)
+
+
 def test_low_layers_leave_before_the_rest_is_computed(inception_weights):
     extractor = InceptionCompat(inception_weights, "64")
     called = []
@@ -81,6 +98,7 @@ def test_low_layers_leave_before_the_rest_is_computed(inception_weights):
     extractor(pixels(1, 16))
     assert not called
     assert len(InceptionPytorch(inception_weights, "64").network.blocks) == 1
+    assert len(InceptionClean(inception_weights, "64").network.blocks) == 1
 
 
 def test_loading_leaves_the_hub_folder_as_it_was(inception_weights):
@@ -90,13 +108,13 @@ def test_loading_leaves_the_hub_folder_as_it_was(inception_weights):
 
 
 def test_the_libraries_are_silent(inception_weights, capfd, recwarn):
-    InceptionCompat(inception_weights, "64")
-    InceptionPytorch(inception_weights, "64")
+    for extractor in INCEPTIONS:
+        extractor(inception_weights, "64")(pixels(1, 16))
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("extractor", [InceptionCompat, InceptionPytorch])
+@pytest.mark.parametrize("extractor", INCEPTIONS)
 def test_a_file_that_is_no_inception_is_refused_in_one_line(tmp_path, extractor):
     state = random_inception(0)
     del state["fc.bias"]
@@ -127,22 +145,20 @@ def test_a_file_with_code_in_it_is_not_run(tmp_path):
 
 def test_features_do_not_depend_on_the_batches(inception_weights):
     extractor = build_extractor(detector_card(), inception_weights, CPU)
-    whole = extract(extractor, [pixels(5, 16)], CPU)
-    parts = extract(extractor, pixels(5, 16).split(2), CPU)
+    with torch.inference_mode():
+        whole = extractor(pixels(5, 16)).numpy()
+        parts = torch.cat([extractor(part) for part in pixels(5, 16).split(2)]).numpy()
     assert whole.shape == (5, 64)
     assert whole.dtype == np.float32
     np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_the_card_chooses_the_class(inception_weights):
-    card = detector_card(extractor="inception-v3-pytorch")
-    assert isinstance(build_extractor(card, inception_weights, CPU), InceptionPytorch)
+@pytest.mark.parametrize("extractor", [name for name in LAYERS if name.startswith("inception")])
+def test_the_card_chooses_the_class(inception_weights, extractor):
+    card = detector_card(extractor=extractor)
+    assert type(build_extractor(card, inception_weights, CPU)) is EXTRACTORS[extractor]
 
 
-def test_no_images_and_features_that_are_not_finite_are_refused():
-    with pytest.raises(InputError, match="found no images"):
-        extract(torch.nn.Identity(), [], CPU)
-    bad = torch.ones(4, 2)
-    bad[2, 1] = float("inf")
-    with pytest.raises(InputError, match="features of image 2 are not finite"):
-        extract(torch.nn.Identity(), bad.split(2), CPU)
+def test_every_extractor_that_a_card_may_name_is_there():
+    assert set(EXTRACTORS) == set(LAYERS)
+    assert len(set(EXTRACTORS.values())) == len(EXTRACTORS)

@@ -1,9 +1,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from support.small_networks import FAMILIES, build
 from support.toys import ToyGenerator
 
 from stylenat.core.catalog import Catalog
+from stylenat.core.errors import InputError
 from stylenat.core.interface import GeneratorSpec
 from stylenat.core.registry import ROOT, load_family
 from stylenat.metrics import flops
@@ -144,12 +146,78 @@ def test_the_papers_networks_have_the_official_ones_operations(name, gmacs):
     assert result.value / 2e9 == pytest.approx(gmacs, rel=5e-3)
 
 
-@pytest.mark.parametrize("name", ["stylenat-demo-32", "styleswin-demo-32", "hit-demo-32", "stylegan2-demo-32"])
-def test_a_way_without_gradients_hides_no_operations(name, monkeypatch):
-    card = Catalog(ROOT / "config").model(name)
-    generator = load_family(card.family).build_generator(card.arch).eval()
-    on_meta = flops.compute(generator).value
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_network_as_defined_has_one_count_on_every_device(family, monkeypatch):
+    generator = build(family)
+    on_meta = flops.compute(generator)
     monkeypatch.setattr(torch.nn.Module, "to", lambda *_: (_ for _ in ()).throw(NotImplementedError()))
     on_cpu = flops.compute(generator)
-    assert on_cpu.details["device"] == "cpu"
-    assert on_cpu.value == on_meta
+    assert (on_meta.details["device"], on_cpu.details["device"]) == ("meta", "cpu")
+    assert on_cpu.value == on_meta.value
+    assert on_cpu.details["by_child"] == on_meta.details["by_child"]
+
+
+class Runs(torch.nn.Module):
+    """A network that is one call, of the sizes 2, 3, 4 and 5."""
+
+    spec = GeneratorSpec(z_dim=3, resolution=1)
+
+    def __init__(self, call):
+        super().__init__()
+        self.call, self.weight = call, torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, z_BZ, labels_B=None):
+        return self.call(lambda *shape: torch.ones(shape, device=z_BZ.device))
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "products"),
+    [
+        ("mv", lambda new: new(4, 3) @ new(3), 4 * 3),
+        ("dot", lambda new: torch.dot(new(5), new(5)), 5),
+        ("vdot", lambda new: torch.vdot(new(5), new(5)), 5),
+        ("addmv", lambda new: torch.addmv(new(4), new(4, 3), new(3)), 4 * 3),
+        ("addmv_", lambda new: new(4).addmv_(new(4, 3), new(3)), 4 * 3),
+        ("addmm_", lambda new: new(4, 5).addmm_(new(4, 3), new(3, 5)), 4 * 3 * 5),
+        ("addbmm", lambda new: torch.addbmm(new(4, 5), new(2, 4, 3), new(2, 3, 5)), 2 * 4 * 3 * 5),
+        ("addbmm_", lambda new: new(4, 5).addbmm_(new(2, 4, 3), new(2, 3, 5)), 2 * 4 * 3 * 5),
+        ("baddbmm_", lambda new: new(2, 4, 5).baddbmm_(new(2, 4, 3), new(2, 3, 5)), 2 * 4 * 3 * 5),
+        ("_addmm_activation", lambda new: torch._addmm_activation(new(5), new(4, 3), new(3, 5)), 4 * 3 * 5),
+    ],
+)
+def test_products_that_torch_has_no_formula_for_are_exact(name, call, products):
+    result = flops.compute(Runs(call), inference=True)
+    assert result.value == 2 * products
+    assert result.details["inference"]["by_operator"] == {f"aten.{name}": 2 * products}
+
+
+def test_the_fused_attention_of_a_cpu_is_exact():
+    heads, queries, keys, width = 2, 4, 5, 8
+    sizes = (heads, queries, width), (heads, keys, width), (heads, keys, width)
+    attend = Runs(lambda new: F.scaled_dot_product_attention(*(new(1, *size) for size in sizes)))
+    found = flops.compute(attend, inference=True)
+    products = 2 * 2 * heads * queries * keys * width
+    assert found.value == products
+    operator = "aten._scaled_dot_product_flash_attention_for_cpu"
+    assert found.details["inference"]["by_operator"] == {operator: products}
+
+
+def test_inference_is_counted_where_the_weights_are():
+    found = flops.compute(ToyGenerator(), inference=True).details["inference"]
+    products = {"device": "cpu", "value": 2 * 4 * 6 + 2 * 6 * 192}
+    assert {key: found[key] for key in products} == products
+    with torch.device("meta"):
+        shapes = ToyGenerator()
+    assert flops.compute(shapes, inference=True).details["inference"] is None
+    assert "inference" not in flops.compute(ToyGenerator()).details
+    with pytest.raises(InputError, match="inference is 'yes', expected true or false"):
+        flops.compute(ToyGenerator(), inference="yes")
+
+
+def test_operators_that_are_not_counted_are_named():
+    assert "aten.relu" in flops.compute(Convolutions()).details["not_counted"]
+    assert "aten.convolution" not in flops.compute(Convolutions()).details["not_counted"]
+
+
+def test_the_way_that_is_counted_is_told():
+    assert "none of them folded" in flops.compute(ToyGenerator()).details["way"]

@@ -51,8 +51,10 @@ def test_the_strip_marks_its_controls_and_its_demo(complete):
         "floor: real images",
         "stylenat-small",
         "ceiling: noise",
+        "stylenat-small",  # against the other set, which has no controls
     ]
     assert any("demo numbers" in text for text in texts(drawing))
+    assert {"Photographs, lanczos (photos)", "Photographs, box (photos-box)"} <= set(texts(drawing))
     assert drawing.caption.startswith("Demo numbers.")
 
 

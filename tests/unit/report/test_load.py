@@ -73,9 +73,40 @@ def test_a_record_made_after_its_verdict_makes_it_stale(results):
 
 
 def test_a_verdict_that_does_not_name_a_record_it_needs_is_stale(results):
-    campaign.judge(results, "c-open", "reproduced", 2.4, [campaign.FIRST])
+    campaign.judge(results, "c-open", "reproduced", 2.4, [campaign.FIRST, *campaign.BESIDE])
     assert verdict(results, "c-open").status == VerdictStatus.NOT_RUN
     assert verdict(results, "c-open").reason == f"stale: the record {campaign.MISSING} that it needs is gone"
+
+
+def test_a_verdict_stands_without_a_control_or_another_set_until_that_is_made(complete):
+    path = next(iter(campaign.BOX))
+    made = (complete / path).read_bytes()
+    (complete / path).unlink()
+    assert verdict(complete, "c-open").reason == f"stale: the record {path} that it rested on is gone"
+    own = [campaign.FIRST, campaign.MISSING]
+    without = [*own, *(other for other in campaign.BESIDE if other != path)]
+    campaign.judge(complete, "c-open", "inconclusive", 2.4, without, interval=(2.1, 2.7))
+    assert verdict(complete, "c-open").status == VerdictStatus.INCONCLUSIVE
+    (complete / path).write_bytes(made)
+    assert verdict(complete, "c-open").reason == f"stale: the record {path} was made after it was judged"
+
+
+def test_the_model_outside_its_controls_alone_is_flagged(complete):
+    flags = campaign.data(complete).flags
+    assert list(flags) == [("fid-demo", campaign.SET, campaign.BROKEN)]
+    assert flags["fid-demo", campaign.SET, campaign.BROKEN].startswith("worse than noise, 12.43 against 9.33")
+
+
+def test_numbers_by_another_version_of_the_protocol_bound_nothing(complete):
+    for seed in (0, 1):
+        old = campaign.record("fid-demo", "noise-photos", seed, value=9.3, protocol_version=1)
+        write_record(complete / f"measure/fid-demo/noise-photos/{campaign.SET}-seed{seed}.json", old)
+    assert campaign.data(complete).flags == {}
+
+
+def test_a_record_against_another_set_is_refused(results):
+    write_record(results / campaign.FIRST, campaign.record("fid-demo", campaign.DEMO, value=1.0, dataset="photos-box"))
+    assert "expected ('fid-demo', 'stylenat-small', 'photos', 0)" in entry(results, campaign.FIRST).reason
 
 
 def test_a_verdict_on_a_failure_stands_while_the_failure_does(results):
@@ -105,7 +136,7 @@ def test_a_broken_file_is_a_failed_measurement_or_a_claim_not_run(results, text)
 def test_a_record_or_verdict_of_something_else_is_refused(results):
     write_record(results / campaign.FIRST, campaign.record("fid-demo", "noise-photos", value=1.0))
     write_record(results / "judge/f-sum.json", verdict(results, "a-reproduced"))
-    assert "holds the record of ('fid-demo', 'noise-photos', 0)" in entry(results, campaign.FIRST).reason
+    assert "holds the record of ('fid-demo', 'noise-photos', 'photos', 0)" in entry(results, campaign.FIRST).reason
     assert verdict(results, "f-sum").reason == "judge/f-sum.json holds the verdict on 'a-reproduced'"
 
 

@@ -19,17 +19,20 @@ def rows(text):
 
 def test_the_verdict_table_comes_back_word_for_word(complete):
     table = rows(markdown.verdict_table(campaign.data(complete)))
-    assert {len(row) for row in table} == {6}
+    assert {len(row) for row in table} == {7}
     by_title = {row[0]: row for row in table[2:]}
     assert len(by_title) == len(campaign.CLAIMS)
     evil = " ".join(campaign.EVIL.split())
     row = by_title[f"Title {evil}"]
     assert row[2] == "48,920,000 parameters (48.92 M) [A]"
     assert row[3] == "48,921,000 parameters (48.92 M) [demo run]"
-    assert row[4] == "✓ **reproduced**"
-    assert row[5] == f"because {evil}"
+    assert row[4] == f"parameters version 2 · no images · seed 0 · no reals · no detector · {evil}"
+    assert row[5] == "✓ **reproduced**"
+    assert row[6] == f"because {evil}"
     assert by_title["Open"][3] == "2.433 (95 % interval 2.100 to 2.700) [demo]"
-    assert by_title["Unjudged"][3:] == ["no number", "○ **not run**", "not judged yet"]
+    assert by_title["Unjudged"][3:] == ["no number", "nothing was measured", "○ **not run**", "not judged yet"]
+    ruled = rows(markdown.verdict_table(campaign.data(complete), rules=True))
+    assert {row[0]: row[7] for row in ruled}[f"Title {evil}"] == f"the rule {evil}"
 
 
 def test_the_whole_page_holds_no_html_and_every_section(complete):
@@ -45,7 +48,7 @@ def test_the_whole_page_holds_no_html_and_every_section(complete):
 
 def test_every_demo_number_is_labelled(complete):
     numbers = [row for row in rows(markdown.render(campaign.data(complete))) if re.search(r"^fid-demo", row[0])]
-    assert len(numbers) == 6
+    assert len(numbers) == 10
     assert all(row[4].endswith("[demo]") for row in numbers)
 
 

@@ -6,6 +6,7 @@ from support import campaign
 
 from stylenat.report import latex, tables, wording
 from stylenat.report.comparison import comparison
+from stylenat.report.evidence import measurements
 
 
 def read_back(frame):
@@ -28,17 +29,17 @@ def test_claims_come_back_from_csv_word_for_word(complete):
 
 def test_every_planned_measurement_has_a_row_with_a_number_or_a_reason(results):
     data = campaign.data(results)
-    found = read_back(tables.measurements(data)).set_index("path")
+    found = read_back(measurements(data)).set_index("path")
     assert len(found) == len(data.plan.records)
     assert ((found["value"] != "") ^ (found["reason"] != "")).all()
     assert found.loc[campaign.SIZE, "device"] == campaign.EVIL
-    assert found.loc[campaign.FIRST, "images"] == "1,024 real, 40 fake"
+    assert found.loc[campaign.FIRST, "images"] == "40 fake, 1,000 real (subset seed 7)"
     assert found.loc[campaign.MISSING, "reason"] == "not measured yet"
 
 
 def test_demo_numbers_are_labelled_and_counts_of_a_demo_apart(complete):
     data = campaign.data(complete)
-    measured = tables.measurements(data)
+    measured = measurements(data)
     labels = measured[measured["value"].notna()].groupby("metric")["demo"].unique().map(list).to_dict()
     assert labels == {"fid": ["demo"], "flops": ["demo run"], "parameters": ["demo run"]}
     claims = tables.claims(data).set_index("claim")["demo"]

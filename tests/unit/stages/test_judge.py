@@ -3,17 +3,25 @@ import subprocess
 import sys
 
 import pytest
+from support.planned_run import (
+    CATALOG,
+    LEVEL,
+    MODEL,
+    NOISE,
+    REAL,
+    around,
+    fill,
+    make,
+    planned,
+    record,
+    verdict_on,
+)
 
-from stylenat.core.catalog import Catalog, Run
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_file, write_json
-from stylenat.core.plan import make_plan
-from stylenat.core.records import Measurement, failed_path, read_verdict, write_record
+from stylenat.core.records import failed_path, write_record
 from stylenat.core.registry import ROOT
-from stylenat.core.strict import read_yaml
-from stylenat.stages import judge
 
-CATALOG = Catalog(ROOT / "config")
 COUNTS = {
     "stylenat-ffhq-256": 48_921_000.0,
     "stylenat-ffhq-1024": 49_452_934.0,
@@ -24,51 +32,8 @@ COUNTS = {
 
 @pytest.fixture(params=["config"])
 def results(request, tmp_path):
-    """A results folder with the plan of a shipped run."""
-    run = Run(CATALOG, read_yaml(ROOT / f"config/{request.param}.yaml"))
-    plan = make_plan(run)
-    write_json(tmp_path / "plan.json", plan.model_dump(mode="json", by_alias=True))
-    return tmp_path
-
-
-def planned(results, claim):
-    plan = json.loads((results / "plan.json").read_text())
-    paths = next(verdict["records"] for verdict in plan["verdicts"] if verdict["claim"] == claim)
-    return [record for record in plan["records"] if record["path"] in paths]
-
-
-def record(job, value, **fields):
-    card = CATALOG.protocol(job["protocol"])
-    return Measurement.model_validate(
-        {
-            "protocol": job["protocol"],
-            "protocol_version": card.version,
-            "metric": card.metric,
-            "metric_version": 1,
-            "model": job["model"],
-            "seed": job["seed"],
-            "status": "ok",
-            "value": value,
-            "unit": {"parameters": "parameters", "fid": "1", "throughput": "images/s"}[card.metric],
-            "direction": "lower",
-            "comparable": True,
-            "demo": False,
-            "code": "c",
-            "created": "2026-01-01T00:00:00+00:00",
-            "wall_seconds": 1.0,
-        }
-        | fields
-    )
-
-
-def verdict_on(claim, results):
-    judge.run(results / "plan.json", claim, results, results / "out.json", "code")
-    return read_verdict(results / "out.json")
-
-
-def fill(results, claim, value_of, **changes):
-    for job in planned(results, claim):
-        write_record(results / job["path"], record(job, value_of(job)).model_copy(update=changes))
+    """A results folder with the plan of a run."""
+    return make(request.param, tmp_path)
 
 
 @pytest.mark.parametrize("claim", ["parameters-256", "parameters-1024"])
@@ -143,7 +108,7 @@ def test_a_saving_holds_against_a_known_network_alone(results, claim, status, sa
 
 @pytest.mark.parametrize("results", ["paper"], indirect=True)
 def test_weights_that_fit_confirm_an_inferred_architecture(results):
-    fill(results, "fid-256-below-stylegan-xl", lambda job: 2.0 if job["model"] == "stylenat-ffhq-256" else 2.2)
+    fill(results, "fid-256-below-stylegan-xl", around(LEVEL))
     found = verdict_on("fid-256-below-stylegan-xl", results)
     assert found.status == "reproduced"
     assert "inferred" not in found.reason
@@ -151,11 +116,25 @@ def test_weights_that_fit_confirm_an_inferred_architecture(results):
 
 @pytest.mark.parametrize("results", ["paper"], indirect=True)
 def test_a_fid_over_five_seeds_names_the_filter_that_it_hangs_on(results):
-    fill(results, "fid-256", lambda job: 2.05 + 0.01 * (job["seed"] - 2))
+    fill(results, "fid-256", around(LEVEL))
     found = verdict_on("fid-256", results)
-    assert (found.status, found.measured, len(found.records)) == ("reproduced", pytest.approx(2.05), 5)
-    assert "lanczos filter (ffhq-256-lanczos)" in found.reason
+    assert (found.status, found.measured) == ("reproduced", pytest.approx(2.05))
+    assert {path.split("/")[2] for path in found.records} == {MODEL, REAL, NOISE}
+    assert "It rests on reals resized with the filter lanczos (ffhq-256-lanczos)" in found.reason
     assert not found.demo
+
+
+@pytest.mark.parametrize("results", ["paper"], indirect=True)
+def test_models_timed_in_the_same_sessions_are_paired(results):
+    """Sessions differ more than models do: unpaired, the difference would drown in them."""
+    pace = [1.0, 1.5, 0.7, 1.2, 0.9]
+    for job in planned(results, "throughput-gain-measured"):
+        session = {"throughput/x.json": str(job["seed"]) * 64}
+        value = pace[job["seed"]] * (22.8 if job["model"] == MODEL else 10.0) * (1 + 0.001 * job["seed"])
+        fields = {"inputs": session, "device": {"name": "GPU"}, "unit": "images/s", "direction": "higher"}
+        write_record(results / job["path"], record(job, value, **fields))
+    found = verdict_on("throughput-gain-measured", results)
+    assert "= 2.28 (95 % interval over 5 paired sessions: 2.28 to 2.28)" in found.reason
 
 
 @pytest.mark.parametrize("results", ["paper"], indirect=True)
@@ -177,10 +156,13 @@ def test_every_claim_of_the_demo_gets_a_verdict_with_a_reason(results):
 
 def test_a_check_of_the_harness_is_judged_on_demo_numbers(results):
     """They are compared with one another only, so that a detector of random weights is no obstacle."""
-    level = {"real-photographs-32": 0.01, "noise-photographs-32": 2.8}
-    fill(results, "check-fid-controls-32", lambda job: level[job["model"]] * (1 + 0.01 * job["seed"]), comparable=False)
+
+    def value(job):
+        return (0.01 if job["model"].startswith("real") else 2.8) * (1 + 0.01 * job["seed"])
+
+    fill(results, "check-fid-controls-32", value, comparable=False)
     assert verdict_on("check-fid-controls-32", results).status == "reproduced"
-    fill(results, "check-fid-controls-32", lambda job: -level[job["model"]], comparable=False)
+    fill(results, "check-fid-controls-32", lambda job: -value(job), comparable=False)
     assert verdict_on("check-fid-controls-32", results).status == "not_reproduced"
 
 

@@ -7,7 +7,9 @@ from support.bad_server import BadServer
 from support.files import write_official
 from support.toys import dataset_card, detector_card
 
+from stylenat.core.catalog import Catalog
 from stylenat.core.errors import InputError
+from stylenat.core.registry import ROOT
 from stylenat.data.checklist import md5_file
 from stylenat.data.manifest import read_manifest
 from stylenat.stages import fetch, prepare
@@ -83,6 +85,58 @@ def test_a_supplied_file_is_checked_and_copied(tmp_path):
     with pytest.raises(InputError, match=r"w\.pth: sha256 is [0-9a-f]{64}, expected b{64}"):
         fetch.run_weights(supplied("b" * 64), tmp_path, tmp_path / "f.pth")
     assert not (tmp_path / "f.pth").exists()
+
+
+def test_the_first_digits_of_a_sha256_are_checked_too(tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    digits = hashlib.sha256(b"weights").hexdigest()[:8]
+    fetch.run_weights(supplied(digits), tmp_path, tmp_path / "d.pth")
+    wrong = digits[:7] + ("0" if digits[7] != "0" else "1")
+    with pytest.raises(InputError, match=rf"w\.pth: sha256 is [0-9a-f]{{64}}, expected {wrong}\.\.\."):
+        fetch.run_weights(supplied(wrong), tmp_path, tmp_path / "e.pth")
+    with pytest.raises(InputError, match=rf"nowhere/w\.pth: no such file; .* sha256 {wrong}\.\.\. "):
+        fetch.run_weights(supplied(wrong), tmp_path / "nowhere", tmp_path / "e.pth")
+
+
+@pytest.mark.parametrize("digits", [8, 64])
+def test_a_file_of_another_name_is_found_by_its_sha256_and_named(tmp_path, capsys, digits):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name, content in (("a.pth", b"other"), ("mine.pt", b"weights"), ("notes.txt", b"weights")):
+        (folder / name).write_bytes(content)
+    card = supplied(hashlib.sha256(b"weights").hexdigest()[:digits])
+    fetch.run_weights(card, folder, tmp_path / "d.pth")
+    assert (tmp_path / "d.pth").read_bytes() == b"weights"
+    assert f"{folder / 'mine.pt'}: taken for w.pth" in capsys.readouterr().err
+    (folder / "mine.pt").unlink()
+    with pytest.raises(InputError, match=r"w\.pth: no such file"):  # a text file is no candidate
+        fetch.run_weights(card, folder, tmp_path / "e.pth")
+
+
+def test_few_and_small_files_are_hashed_in_search_of_a_name(tmp_path, monkeypatch):
+    for number in range(fetch.MOST_HASHED + 5):
+        (tmp_path / f"{number:03d}.pth").write_bytes(b"other")
+    with open(tmp_path / "000.pth", "wb") as huge:
+        huge.truncate(fetch.LARGEST_HASHED_BYTES + 1)  # no space is used
+    hashed = []
+    monkeypatch.setattr(fetch, "sha256_file", lambda path: hashed.append(path.name) or "0" * 64)
+    with pytest.raises(InputError, match=r"w\.pth: no such file"):
+        fetch.run_weights(supplied("a" * 64), tmp_path, tmp_path / "out" / "d.pth")
+    assert hashed == [f"{number:03d}.pth" for number in range(1, fetch.MOST_HASHED + 1)]
+    with pytest.raises(InputError, match=r"w\.pth: no such file"):
+        fetch.run_weights(supplied(), tmp_path, tmp_path / "out" / "d.pth")
+    assert len(hashed) == fetch.MOST_HASHED
+
+
+def test_every_card_of_a_supplied_file_knows_its_sha256_and_its_address():
+    catalog = Catalog(ROOT / "config")
+    for name in catalog.names("detectors"):
+        weights = catalog.detector(name).weights
+        if weights.file is not None:
+            assert len(weights.sha256) == 64
+            assert weights.url.endswith(weights.file)
+            digits = weights.file.removesuffix(".pth").rpartition("-")[2]
+            assert weights.sha256.startswith(digits) or digits == weights.file.removesuffix(".pth")
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
 import torch
-from support.toys import ToyFamily, detector_card, model_card, protocol_card
+from support.statistics import write_statistics
+from support.toys import ToyFamily, dataset_card, detector_card, model_card, protocol_card
 
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_file
 from stylenat.core.records import failed_path, read_measurement
-from stylenat.features.table import FeatureTable, write_table
-from stylenat.metrics import fid, throughput
+from stylenat.core.seeds import subset
+from stylenat.features.collection import open_statistics
+from stylenat.features.statistics import Kept
+from stylenat.frechet.moments import moments_of
+from stylenat.frechet.sample import Sample
+from stylenat.metrics import fid, flops
 from stylenat.metrics._result import Result
-from stylenat.metrics._rows import random_rows
 from stylenat.sampling import build
 from stylenat.stages import measure
 
@@ -18,9 +22,18 @@ def normal(seed, count):
     return np.random.default_rng(seed).standard_normal((count, 4)).astype(np.float32)
 
 
-def table(path, seed, count, detector="toydetector", weights="a" * 64):
-    write_table(FeatureTable(path, normal(seed, count), detector, weights, f"images-{seed}"))
-    return path
+def reals(path, **changes):
+    images = {"kind": "prepared", "fingerprint": "f" * 64}
+    return write_statistics(path, normal(0, 60), images, **changes)
+
+
+def fakes(path, **changes):
+    images = {"kind": "generated", "weights_sha256": "e" * 64, "seed": 2} | changes.pop("images", {})
+    return write_statistics(path, normal(1, 50), images, **changes)
+
+
+def sample(feature_ND):
+    return Sample((moments_of(feature_ND),), feature_ND)
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +50,10 @@ def job(tmp_path):
         "protocol": protocol_card("fid"),
         "detector": detector_card(),
         "seed": 2,
-        "real": table(tmp_path / "real.npz", 0, 60),
-        "fake": table(tmp_path / "fake.npz", 1, 50),
+        "dataset": dataset_card(60, 8, "lanczos"),
+        "real": reals(tmp_path / "real.json"),
+        "fake": fakes(tmp_path / "fake.json"),
+        "session": None,
         "out": tmp_path / "measure" / "seed2.json",
         "device": "cpu",
         "demo": False,
@@ -56,20 +71,41 @@ def job(tmp_path):
 
 
 def on_model(metric, **changes):
-    model = {"protocol": protocol_card(metric, **changes), "detector": None, "real": None, "fake": None}
-    return model
+    nothing = dict.fromkeys(("detector", "dataset", "real", "fake"))
+    return {"protocol": protocol_card(metric, **changes), **nothing}
 
 
-def test_a_record_on_features_holds_everything(job, tmp_path):
+def test_a_record_on_images_holds_everything(job, tmp_path):
     record = job()
-    assert record.value == fid.compute(normal(0, 60), normal(1, 50)[:40]).value
+    expected = fid.compute(sample(normal(0, 60)), sample(normal(1, 50)[:40]))
+    assert record.value == pytest.approx(expected.value, rel=1e-12)
     assert (record.status, record.unit, record.direction) == ("ok", fid.UNIT, "lower")
     assert (record.protocol, record.protocol_version, record.metric_version) == ("toy-fid", 3, fid.VERSION)
-    assert (record.model, record.seed, record.metric) == ("toy", 2, "fid")
-    files = [tmp_path / "real.npz", tmp_path / "fake.npz"]
+    assert (record.model, record.seed, record.metric, record.dataset) == ("toy", 2, "fid", "toyset")
+    files = [tmp_path / "real.json", tmp_path / "fake.json"]
     assert record.inputs == {str(path): sha256_file(path) for path in files}
-    assert record.details["images"] == {"real": "images-0", "fake": "images-1"}
-    assert record.details["detector"] == {"name": "toydetector", "weights_sha256": "a" * 64}
+    real, fake = (open_statistics(path, "toydetector").own for path in files)
+    assert record.reals.model_dump() == {
+        "dataset": "toyset",
+        "fingerprint": "f" * 64,
+        "resize_filter": "lanczos",
+        "count": 60,
+        "subset_seed": None,
+        "statistics": real.key,
+    }
+    assert record.fakes.model_dump() == {
+        "count": 40,
+        "weights_sha256": "e" * 64,
+        "statistics": fake.key,
+        "device": "a machine",
+    }
+    assert record.detector.model_dump() == {
+        "name": "toydetector",
+        "preprocessing": "tensorflow",
+        "weights_sha256": "a" * 64,
+    }
+    assert record.standard_error.method == "influence function"
+    assert record.standard_error.value == pytest.approx(expected.standard_error.value, rel=1e-9)
     assert (record.code, record.command) == ("c0de", "stylenat measure")
     assert record.versions["torch"] == torch.__version__.partition("+")[0] or record.versions["torch"]
     assert set(record.git) == {"revision", "dirty"}
@@ -78,10 +114,13 @@ def test_a_record_on_features_holds_everything(job, tmp_path):
     assert record.wall_seconds > 0
 
 
-def test_a_subset_of_the_reals_is_the_protocol_s(job):
-    record = job(protocol=protocol_card("fid", real_count=30, real_seed=4))
-    real_ND = random_rows(normal(0, 60), 30, 4, "real")
-    assert record.value == fid.compute(real_ND, normal(1, 50)[:40]).value
+@pytest.mark.parametrize(("draw", "seed"), [("fixed", 4), ("each-seed", 6)])
+def test_a_subset_of_the_reals_is_the_protocol_s(job, draw, seed):
+    record = job(protocol=protocol_card("fid", real_count=30, real_seed=4, real_draw=draw))
+    chosen = normal(0, 60)[np.sort(subset(seed, 30, 60))]
+    expected = fid.compute(sample(chosen), sample(normal(1, 50)[:40])).value
+    assert record.value == pytest.approx(expected, rel=1e-9)
+    assert (record.reals.count, record.reals.subset_seed) == (30, seed)
     assert record.details["real_count"] == 30
 
 
@@ -124,16 +163,6 @@ def test_flops_of_a_model(job):
     assert job(**on_model("flops")).value == 2 * (4 * 6 + 6 * 192)
 
 
-def test_a_timing_tells_device_switches_and_weights(job):
-    parameters = {"batch_size": 2, "warmup": 1, "rounds": 3, "tf32": True}
-    record = job(**on_model("throughput", timed=True, parameters=parameters))
-    assert record.value > 0
-    assert record.details["weights"] == "random (speed does not depend on them)"
-    assert len(record.details["round_seconds"]) == 3
-    assert record.flags["tf32_matmul"]
-    assert record.device["name"]
-
-
 def test_random_weights_leave_the_global_generator_alone(job):
     torch.manual_seed(0)
     expected = torch.rand(1)
@@ -156,10 +185,10 @@ def failure(job, message, **changes):
 def test_too_few_fakes_fail_and_success_removes_the_failure(job, tmp_path):
     record = failure(
         job,
-        r"fake\.npz: found features of 50 images, expected at least 51",
+        r"fake\.json: found statistics of 50 images, expected at least 51",
         protocol=protocol_card("fid", fake_count=51),
     )
-    assert record.reason == f"{tmp_path}/fake.npz: found features of 50 images, expected at least 51"
+    assert record.reason == f"{tmp_path}/fake.json: found statistics of 50 images, expected at least 51"
     assert record.code == "c0de"
     job()
     assert not failed_path(job.out).exists()
@@ -173,13 +202,16 @@ def test_a_failure_removes_an_older_record(job):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"real": None}, "needs features of real and of fake images"),
-        ({"detector": detector_card(name="other")}, "features of detector 'toydetector', expected 'other'"),
+        ({"real": None}, "needs statistics of real and of fake images"),
+        ({"dataset": None}, "needs statistics of real and of fake images"),
+        ({"detector": detector_card(name="other")}, "no statistics of detector 'other'"),
+        ({"seed": 3}, r"fake\.json: images of seed 2, expected 3"),
+        ({"dataset": dataset_card(60, 8, fingerprint="d" * 64)}, f"fingerprint f+, expected {'d' * 64} of"),
         ({"protocol": protocol_card("fid", parameters={"n": 1})}, "metric 'fid' has no parameter 'n'"),
         ({"protocol": protocol_card("parameters", parameters={"prat": "generator"})}, "did you mean 'part'"),
         ({"protocol": protocol_card("flop")}, "no metric 'flop' in stylenat/metrics; did you mean 'flops'"),
-        ({"protocol": protocol_card("fid", needs="model")}, "needs is 'model', its metric needs 'features'"),
-        ({"protocol": protocol_card("throughput")}, "TypeError: .*batch_size"),
+        ({"protocol": protocol_card("fid", needs="features")}, "needs is 'features', its metric needs 'moments'"),
+        ({"protocol": protocol_card("throughput", timed=True)}, "needs a session of timings"),
         ({"protocol": protocol_card("parameters"), "model": model_card(arch={"x": 1})}, "unknown key"),
         (
             {"protocol": protocol_card("parameters"), "model": model_card(family=None, weights={"none": "no code"})},
@@ -192,19 +224,31 @@ def test_what_does_not_fit_is_refused(job, changes, message):
 
 
 def test_features_of_different_weights_are_not_compared(job, tmp_path):
-    failure(job, "different detector weights", fake=table(tmp_path / "odd.npz", 1, 50, weights="b" * 64))
+    failure(job, "different detector weights", fake=fakes(tmp_path / "odd.json", weights="b" * 64))
+
+
+def test_reals_and_fakes_are_not_mistaken_for_one_another(job, tmp_path):
+    failure(job, r"fake\.json: statistics of generated images, expected prepared ones", real=tmp_path / "fake.json")
+    failure(job, r"real\.json: statistics of prepared images, expected generated ones", fake=tmp_path / "real.json")
+
+
+def test_a_metric_on_features_can_not_do_with_moments(job, tmp_path):
+    kept = fakes(tmp_path / "few.json", kept=Kept(True, False), images={"weights_sha256": "1" * 64})
+    whole = {"fake_count": 50, "parameters": {"subset_size": 20, "subsets": 3}}
+    failure(job, "needs features, but only moments were kept", protocol=protocol_card("kid", **whole), fake=kept)
+    assert job(protocol=protocol_card("fid", fake_count=50), fake=kept).standard_error is None
 
 
 def test_any_error_of_a_metric_becomes_a_record(job, monkeypatch):
     def fail(*arguments, **parameters):
         raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
 
-    monkeypatch.setattr(throughput, "compute", fail)
-    record = failure(job, "RuntimeError: CUDA out of memory. Tried", **on_model("throughput", timed=True))
+    monkeypatch.setattr(flops, "compute", fail)
+    record = failure(job, "RuntimeError: CUDA out of memory. Tried", **on_model("flops"))
     assert record.reason == "RuntimeError: CUDA out of memory. Tried to allocate 2 GiB"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_value_that_is_not_finite_is_a_failure(job, monkeypatch, value):
-    monkeypatch.setattr(fid, "compute", lambda real_ND, fake_ND: Result(value))
+    monkeypatch.setattr(fid, "compute", lambda real, fake: Result(value))
     failure(job, f"metric 'fid' gave {value}, expected a finite number")

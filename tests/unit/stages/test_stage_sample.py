@@ -23,7 +23,7 @@ def test_the_file_holds_the_images(weights, tmp_path):
     sample.run(model_card(), weights, 3, 5, tmp_path / "out" / "seed3-n5.npy", "cpu")
     images = np.load(tmp_path / "out" / "seed3-n5.npy", mmap_mode="r")
     generator = build.build_generator(model_card(), weights)
-    expected = torch.cat(list(generate(generator, 3, 5, 5, torch.device("cpu"))))
+    expected = torch.cat(list(generate(generator, 3, range(5), 5, torch.device("cpu"))))
     assert images.dtype == np.uint8
     assert np.array_equal(images, expected.numpy())
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["seed3-n5.npy"]

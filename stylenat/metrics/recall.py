@@ -1,0 +1,25 @@
+"""Recall: the share of real images that lie in the manifold of the generated ones (arXiv:1904.06991).
+
+Shape suffixes: feature_ND features of N images.
+"""
+
+import numpy as np
+
+from stylenat.metrics._manifold import details, precision_and_recall
+from stylenat.metrics._result import Result
+
+NEEDS = "features"
+UNIT = "1"
+DIRECTION = "higher"
+VERSION = 1
+PARAMETERS = frozenset({"neighborhood"})
+
+
+def compute(real_ND: np.ndarray, fake_ND: np.ndarray, *, neighborhood: int = 3) -> Result:
+    """The recall of two sets of features; `neighborhood` is k of the k-th nearest neighbour.
+
+    Raises:
+        InputError: features are unusable, or a set has no more images than `neighborhood`.
+    """
+    _, value = precision_and_recall("recall", real_ND, fake_ND, neighborhood)
+    return Result(value, details(real_ND, fake_ND, neighborhood))

@@ -1,0 +1,190 @@
+"""What each subcommand runs: from parsed arguments and cards to a stage. Stages are imported late, for torch's sake."""
+
+import argparse
+import importlib
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from stylenat.core import provenance
+from stylenat.core.catalog import KINDS, Catalog
+from stylenat.core.errors import InputError
+
+
+def _stage(name: str) -> Callable[..., Any]:
+    """The `run` function of a stage; imported late, so that `list` and `check` need no torch."""
+    return importlib.import_module(f"stylenat.stages.{name}").run
+
+
+def run_plan(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Resolve a run."""
+    try:
+        config = json.loads(args.run)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--run: not valid JSON ({error})") from None
+    _stage("plan")(config=config, catalog_root=catalog.root, out=args.out)
+
+
+def run_fetch(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Bring in raw images or detector weights."""
+    stage = importlib.import_module("stylenat.stages.fetch")
+    if args.dataset is not None:
+        stage.run_images(catalog.dataset(args.dataset), args.out, args.workers)
+    else:
+        stage.run_weights(catalog.detector(args.detector), args.weights, args.out)
+
+
+def run_prepare(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Check and resize raw images."""
+    stage = importlib.import_module("stylenat.stages.prepare")
+    run = stage.run_verify if args.verify else stage.run
+    run(catalog.dataset(args.dataset), args.raw, args.out, args.checklist, args.workers)
+
+
+def run_export(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Write a prepared set as a zip."""
+    _stage("export")(args.images, args.out, args.workers)
+
+
+def run_train(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Train a model."""
+    model = catalog.model(args.model)
+    if model.weights.train is None or model.dataset is None:
+        raise InputError(f"model '{model.name}' is not trained here: its card has no weights.train")
+    _stage("train")(
+        model=model,
+        training=catalog.training(model.weights.train),
+        dataset=catalog.dataset(model.dataset),
+        manifest=args.manifest,
+        rundir=args.rundir,
+        snapshot=args.out,
+        history=args.history,
+        device=args.device,
+        initial=args.initial,
+    )
+
+
+def run_import(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Turn a published checkpoint into safetensors."""
+    _stage("import")(catalog.model(args.model), args.weights, args.out, args.part)
+
+
+def run_sample(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Generate images."""
+    model = catalog.model(args.model)
+    _stage("sample")(model, args.weights, args.seed, args.count, args.out, args.device)
+
+
+def run_features(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Keep statistics of images."""
+    stage = importlib.import_module("stylenat.stages.features")
+    protocols = [catalog.protocol(name) for name in args.protocols]
+    if args.images is not None:
+        images = stage.PreparedSet(args.images)
+        count = images.count
+    elif args.model is None or args.weights is None or args.seed is None:
+        raise InputError("features: found neither --images nor all of --model, --weights and --seed")
+    else:
+        images = stage.GeneratedImages(catalog.model(args.model), args.weights, args.seed)
+        count = stage.count_for(protocols)
+    stage.run(
+        images,
+        count,
+        stage.wanted_by(protocols, catalog.detector, args.detector_weights, count, args.moments_only),
+        args.statistics,
+        args.out,
+        args.device,
+        args.batch_size,
+        args.workers,
+    )
+
+
+def run_measure(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Make one record."""
+    model, protocol = catalog.model(args.model), catalog.protocol(args.protocol)
+    _stage("measure")(
+        model=model,
+        protocol=protocol,
+        detector=catalog.detector(protocol.detector) if protocol.detector else None,
+        dataset=catalog.dataset(args.dataset) if args.dataset else None,
+        seed=args.seed,
+        real=args.real,
+        fake=args.fake,
+        session=args.session,
+        out=args.out,
+        device=args.device,
+        demo=args.demo,
+        code=provenance.metric_code(protocol, model),
+        command=shlex.join(["stylenat", *sys.argv[1:]]),
+    )
+
+
+def run_throughput(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Time several networks in turn."""
+    models = [catalog.model(name) for name in dict.fromkeys(args.models)]
+    _stage("throughput")(
+        protocol=catalog.protocol(args.protocol),
+        models=models,
+        seed=args.seed,
+        out=args.out,
+        device=args.device,
+        code=provenance.timing_code(models),
+        command=shlex.join(["stylenat", *sys.argv[1:]]),
+    )
+
+
+def run_evaluate(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Measure one snapshot under several protocols, and print a line of each."""
+    stage = importlib.import_module("stylenat.stages.evaluate")
+    model, protocols = catalog.model(args.model), [catalog.protocol(name) for name in args.protocols]
+    if model.dataset is None and args.dataset is None:
+        raise InputError(f"model '{model.name}' names no data set to compare with: give --dataset")
+    dataset = catalog.dataset(args.dataset or model.dataset)
+    records = stage.run(
+        stage.Subject(model, args.weights, args.seed, dataset, args.images),
+        protocols,
+        catalog.detector,
+        stage.Means(args.detector_weights, args.device, args.batch_size, args.workers, args.demo),
+        args.out,
+        lambda protocol: provenance.metric_code(protocol, model),
+        shlex.join(["stylenat", *sys.argv[1:]]),
+    )
+    for record in records:
+        print(stage.line_of(record))
+
+
+def run_judge(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Judge one claim."""
+    _stage("judge")(args.plan, args.claim, args.results, args.out, provenance.claims_code())
+
+
+def run_simulate(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Simulate error bars."""
+    _stage("simulate")(args.out, args.draws)
+
+
+def run_report(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Render the report, and print where it is."""
+    print(_stage("report")(args.plan, args.results, args.out, args.readme))
+
+
+def run_check(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Check all cards, and print a line of each finding."""
+    for line in _stage("check")(catalog, args.run_files):
+        print(line)
+
+
+def run_attention(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Print the attention's backends."""
+    stage = importlib.import_module("stylenat.attention.backends")
+    for line in stage.listing(args.device):
+        print(line)
+
+
+def run_list(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Print the cards."""
+    for kind in [args.kind] if args.kind else KINDS:
+        for name in catalog.names(kind):
+            print(f"{kind}\t{name}\t{catalog.get(kind, name).title}")
