@@ -68,6 +68,15 @@ def by_clean_fid(mode, folder):
     )
 
 
+def by_pytorch_fid(folder):
+    from pytorch_fid.fid_score import get_activations
+    from pytorch_fid.inception import InceptionV3
+
+    network = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[int(LAYER)]]).eval()
+    files = sorted(str(path) for path in folder.iterdir())
+    return get_activations(files, network, batch_size=4, dims=int(LAYER), device="cpu", num_workers=0)
+
+
 class Scripted(torch.nn.Module):
     """What clean-fid asks of the network's TorchScript: `layers`, from normalised pixels of 299 px to features."""
 
@@ -89,7 +98,7 @@ class Scripted(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def libraries(inception_weights, tmp_path_factory):
-    """Both libraries find the random weights where they would have put their downloads."""
+    """All libraries find the random weights where they would have put their downloads."""
     from cleanfid import features
 
     home = tmp_path_factory.mktemp("hub")
@@ -111,6 +120,7 @@ def features(libraries, tmp_path_factory):
     found["torch-fidelity"] = by_torch_fidelity(libraries, LAYER, folder)
     found["clean-fid legacy_pytorch"] = by_clean_fid("legacy_pytorch", folder)
     found["clean-fid clean"] = by_clean_fid("clean", folder)
+    found["pytorch-fid"] = by_pytorch_fid(folder)
     return found
 
 
@@ -121,7 +131,12 @@ def apart(first, second):
 
 @pytest.mark.parametrize(
     ("name", "library"),
-    [("compat", "torch-fidelity"), ("pytorch", "clean-fid legacy_pytorch"), ("clean", "clean-fid clean")],
+    [
+        ("compat", "torch-fidelity"),
+        ("pytorch", "pytorch-fid"),
+        ("pytorch", "clean-fid legacy_pytorch"),
+        ("clean", "clean-fid clean"),
+    ],
 )
 def test_an_extractor_equals_its_library(features, name, library):
     assert features[library].shape == (COUNT, int(LAYER))

@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from support.in_process import here
 from support.toys import dataset_card, detector_card, model_card, protocol_card, write_photos
 from torch_fidelity import calculate_metrics
 
@@ -19,9 +20,20 @@ DETECTORS = {"toydetector": "inception-v3-compat", "other": "inception-v3-pytorc
 BOTH = Kept(True, True)
 
 
+POOL = features.open_pool
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_process():
+    """All but the test of processes work in this one."""
+    features.open_pool = here
+    yield
+    features.open_pool = POOL
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """Two prepared sets of other images, detector weights, and their statistics, made by one process."""
+    """Two prepared sets of other images, detector weights, and their statistics."""
     root = tmp_path_factory.mktemp("world")
     for name, start in (("real", 0), ("fake", 100)):
         write_photos(root / name, COUNT, start=start)
@@ -69,13 +81,18 @@ def test_one_pass_keeps_statistics_of_every_detector(world):
     assert made["devices"]
 
 
-def test_any_number_of_processes_ends_in_the_same_bits(world, tmp_path):
-    for workers in (2, 3):
-        run(world, "real", tmp_path / f"{workers}/statistics", tmp_path / f"{workers}/real.json", workers)
-        assert (tmp_path / f"{workers}/real.json").read_bytes() == (world / "real.json").read_bytes()
-        made = bytes_of(tmp_path / f"{workers}/statistics")
-        assert len(made) == 6
-        assert {**bytes_of(world / "statistics"), **made} == bytes_of(world / "statistics")
+def test_any_number_of_processes_ends_in_the_same_bits(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "open_pool", POOL)
+    made = []
+    for workers in (1, 2, 3):
+        root = tmp_path / str(workers)
+        images, out = GeneratedImages(model(), world / "real-set/manifest.json", 4), root / "fake.json"
+        features.run(images, 19, wanted(world)[:1], root / "statistics", out, workers=workers, shard_images=SHARD)
+        made.append(bytes_of(root / "statistics") | {"fake.json": out.read_bytes()})
+    assert len(made[0]) == 4
+    assert made[0] == made[1] == made[2]
+    found = read_json(tmp_path / "1/fake.json")["images"]
+    assert (found["kind"], found["seed"]) == ("generated", 4)
 
 
 def test_a_run_goes_on_with_what_is_missing_or_torn(world, tmp_path, capfd):
@@ -137,23 +154,6 @@ def test_seed_and_architecture_decide_generated_images(world, tmp_path):
     assert identities[0]["weights_sha256"] == read_manifest(weights).fingerprint
     with pytest.raises(InputError, match="can't be sampled: never published"):
         GeneratedImages(model(weights={"none": "never published"}), weights, 0).identity()
-
-
-def test_a_generator_s_images_are_the_same_in_any_batch_and_process(world, tmp_path):
-    for name, workers, batch_size in (("a", 1, 16), ("b", 2, 16)):
-        features.run(
-            GeneratedImages(model(), world / "real-set/manifest.json", 4),
-            19,
-            wanted(world),
-            tmp_path / name / "statistics",
-            tmp_path / name / "fake.json",
-            batch_size=batch_size,
-            workers=workers,
-            shard_images=SHARD,
-        )
-    assert (tmp_path / "a/fake.json").read_bytes() == (tmp_path / "b/fake.json").read_bytes()
-    found = read_json(tmp_path / "a/fake.json")["images"]
-    assert (found["kind"], found["seed"]) == ("generated", 4)
 
 
 def test_moments_alone_are_kept_where_nothing_reads_features(world, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from support.toys import ToyFamily, ToyGenerator, model_card, protocol_card
 
-from stylenat import cli
+from stylenat import cli, subcommands
 from stylenat.core import paths, provenance
 from stylenat.core.catalog import Catalog, Job, Run
 from stylenat.core.device import flags
@@ -107,7 +107,7 @@ def test_what_is_no_timing_is_refused(session, protocol, message):
 
 def test_the_command_line_measures_each_model_once(monkeypatch, tmp_path):
     given = {}
-    monkeypatch.setattr(cli, "_stage", lambda name: lambda **arguments: given.update(arguments, stage=name))
+    monkeypatch.setattr(subcommands, "_stage", lambda name: lambda **arguments: given.update(arguments, stage=name))
     models = ["stylenat-demo-32", "hit-demo-32", "stylenat-demo-32"]
     command = ["throughput", "--protocol", "throughput-demo", "--models", *models, "--seed", "4", "--out", "x.json"]
     cli.main(command)
