@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from stylenat.core.cards import DetectorCard
 from stylenat.core.catalog import KINDS, Catalog, Run
+from stylenat.core.errors import InputError
 from stylenat.core.plan import trained_models
 from stylenat.core.strict import read_yaml
+from stylenat.core.supplied import supplied_weights
 
 
 def run(catalog: Catalog, run_files: list[Path]) -> list[str]:
@@ -24,23 +27,33 @@ def run(catalog: Catalog, run_files: list[Path]) -> list[str]:
 
 def _missing(run: Run) -> list[str]:
     """Raw folders, checkpoints and detector weights that the run's jobs need and that are not there."""
-    found = set()
+    found, detectors, folder = set(), set(), Path(run.card.weights)
     for job in run.jobs:
         protocol, model = run.catalog.protocol(job.protocol), run.catalog.model(job.model)
         if not protocol.on_images:
             continue
         found |= _missing_data(run, job.dataset)
-        folder, imported = Path(run.card.weights), model.weights.imported
+        imported = model.weights.imported
         if imported is not None and not (folder / imported.file).is_file():
             found.add(f"{folder / imported.file} (checkpoint of '{model.name}', {imported.url})")
-        detector = run.catalog.detector(protocol.detector)
-        if detector.weights.file is not None and not (folder / detector.weights.file).is_file():
-            found.add(f"{folder / detector.weights.file} (detector '{detector.name}', {detector.weights.url})")
+        detectors.add(protocol.detector)
+    found |= {fault for name in detectors for fault in _missing_weights(run.catalog.detector(name), folder)}
     for file, models in _pretrained(run).items():
         if not file.is_file():
             others = f" and {len(models) - 1} more" if len(models) > 1 else ""
             found.add(f"{file} (pretrained network in the training of '{models[0]}'{others})")
     return sorted(found)
+
+
+def _missing_weights(detector: DetectorCard, folder: Path) -> list[str]:
+    """A line that says which weights to put where, if they can't be had from the folder."""
+    if detector.weights.file is None:
+        return []
+    try:
+        supplied_weights(detector, folder)
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def _missing_data(run: Run, dataset: str) -> set[str]:

@@ -7,6 +7,7 @@ from support.bad_server import BadServer
 from support.files import write_official
 from support.toys import dataset_card, detector_card
 
+from stylenat.core import supplied as weights_of
 from stylenat.core.catalog import Catalog
 from stylenat.core.errors import InputError
 from stylenat.core.registry import ROOT
@@ -114,18 +115,18 @@ def test_a_file_of_another_name_is_found_by_its_sha256_and_named(tmp_path, capsy
 
 
 def test_few_and_small_files_are_hashed_in_search_of_a_name(tmp_path, monkeypatch):
-    for number in range(fetch.MOST_HASHED + 5):
+    for number in range(weights_of.MOST_HASHED + 5):
         (tmp_path / f"{number:03d}.pth").write_bytes(b"other")
     with open(tmp_path / "000.pth", "wb") as huge:
-        huge.truncate(fetch.LARGEST_HASHED_BYTES + 1)  # no space is used
+        huge.truncate(weights_of.LARGEST_HASHED_BYTES + 1)  # no space is used
     hashed = []
-    monkeypatch.setattr(fetch, "sha256_file", lambda path: hashed.append(path.name) or "0" * 64)
+    monkeypatch.setattr(weights_of, "sha256_file", lambda path: hashed.append(path.name) or "0" * 64)
     with pytest.raises(InputError, match=r"w\.pth: no such file"):
         fetch.run_weights(supplied("a" * 64), tmp_path, tmp_path / "out" / "d.pth")
-    assert hashed == [f"{number:03d}.pth" for number in range(1, fetch.MOST_HASHED + 1)]
+    assert hashed == [f"{number:03d}.pth" for number in range(1, weights_of.MOST_HASHED + 1)]
     with pytest.raises(InputError, match=r"w\.pth: no such file"):
         fetch.run_weights(supplied(), tmp_path, tmp_path / "out" / "d.pth")
-    assert len(hashed) == fetch.MOST_HASHED
+    assert len(hashed) == weights_of.MOST_HASHED
 
 
 def test_every_card_of_a_supplied_file_knows_its_sha256_and_its_address():
