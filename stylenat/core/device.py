@@ -1,15 +1,13 @@
 """The device that a number was made on, and the backend switches around a measured block."""
 
 import multiprocessing
-import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from stylenat.core.cpu import describe_cpu
 from stylenat.core.errors import InputError
 
 
@@ -29,15 +27,6 @@ def one_of(device: torch.device) -> torch.device:
     return torch.device("cuda", index % torch.cuda.device_count())
 
 
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def describe(device: torch.device) -> dict[str, Any]:
     """Name, cores or memory, and driver of a device, for a record."""
     if device.type == "cuda":
@@ -45,8 +34,7 @@ def describe(device: torch.device) -> dict[str, Any]:
         memory_gib = round(properties.total_memory / 2**30, 1)
         cudnn = torch.backends.cudnn.version()
         return {"kind": "cuda", "name": properties.name, "memory_gib": memory_gib, "cudnn": cudnn}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"kind": "cpu", "name": _cpu_name(), "cores": cores, "torch_threads": torch.get_num_threads()}
+    return describe_cpu() | {"torch_threads": torch.get_num_threads()}
 
 
 def flags() -> dict[str, Any]:

@@ -7,13 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from stylenat import metrics
-from stylenat.core import device as devices
 from stylenat.core.cards import DatasetCard, DetectorCard, ModelCard, ProtocolCard
+from stylenat.core.cpu import describe_cpu
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.files import sha256_file
 from stylenat.core.provenance import git_state, versions
@@ -31,7 +29,9 @@ from stylenat.core.registry import load_family
 from stylenat.features.collection import Statistics, open_statistics
 from stylenat.frechet.sample import Sample
 from stylenat.metrics._result import Result, check_names
-from stylenat.sampling.build import build_generator
+
+if TYPE_CHECKING:
+    import torch
 
 DEMO_REASON = "a demo run: its data set and its training are the demo's"
 
@@ -128,7 +128,7 @@ def _measured(job: _Job) -> dict[str, Any]:
     elif job.protocol.timed:
         result, fields = _on_session(job, metric)
     else:
-        result, fields = _on_model(job, metric), {}
+        result, fields = _on_model(job, metric)
     if not math.isfinite(result.value):
         raise InputError(f"metric '{job.protocol.metric}' gave {result.value}, expected a finite number")
     return {
@@ -138,8 +138,8 @@ def _measured(job: _Job) -> dict[str, Any]:
         "value": float(result.value),
         "standard_error": result.standard_error,
         "details": result.details,
-        "device": result.device or devices.describe(torch.device("cpu")),
-        "flags": result.flags or devices.flags(),
+        "device": result.device or describe_cpu(),
+        "flags": result.flags,
         **fields,
     }
 
@@ -219,17 +219,27 @@ def _on_session(job: _Job, metric: ModuleType) -> tuple[Result, dict[str, Any]]:
     return result, {"inputs": {str(job.session): sha256_file(job.session)}}
 
 
-def _on_model(job: _Job, metric: ModuleType) -> Result:
+def _on_model(job: _Job, metric: ModuleType) -> tuple[Result, dict[str, Any]]:
     """Count a network; with random weights or none, for counts do not depend on them."""
+    import torch  # only here: what is taken from files needs none, and comes sooner without
+
+    from stylenat.core import device as devices
+
+    where = devices.get_device(job.device)
     if metric.NEEDS_VALUES:
-        network = _network(job).to(devices.get_device(job.device))
+        network = _network(job).to(where)
     else:
         with torch.device("meta"):
             network = _network(job)
-    return metric.compute(network, **job.protocol.parameters)
+    result = metric.compute(network, **job.protocol.parameters)
+    return result, {"device": devices.describe(where), "flags": devices.flags()}
 
 
-def _network(job: _Job) -> torch.nn.Module:
+def _network(job: _Job) -> "torch.nn.Module":
+    import torch
+
+    from stylenat.sampling.build import build_generator
+
     if job.model.family is None:
         raise InputError(f"model '{job.model.name}' has published numbers only: {job.model.weights.none}")
     with torch.random.fork_rng(devices=[]):

