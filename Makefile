@@ -32,7 +32,7 @@ demo: $(READY)
 example: demo
 	rm -rf examples/demo
 	mkdir -p examples/demo
-	cd results && cp -r --parents plan measure judge train/*/history.jsonl $(CURDIR)/examples/demo/
+	cd results && cp -r --parents plan measure judge simulate train/*/history.jsonl $(CURDIR)/examples/demo/
 	rm -f examples/demo/measure/*/*/*.failed.json
 	stylenat report --plan examples/demo/plan/plan.json --results examples/demo --out examples/demo/report --readme README.md
 
