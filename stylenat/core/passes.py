@@ -74,5 +74,5 @@ class Passes:
         own = []
         if not hasattr(w, "dataset"):
             model = self.catalog.model(w.model)
-            own = [model.arch, provenance.model_code(model)]
+            own = [model.family, model.arch, provenance.model_code(model)]
         return sha256_json([plain, detectors, own, provenance.detector_code()])[:16]

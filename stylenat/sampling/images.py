@@ -34,14 +34,15 @@ class GeneratedImages:
         return f"{self.model.name}, seed {self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        """What decides the images: weights, architecture, code and seed; unreadable weights raise InputError."""
+        """What decides the images: family, weights, architecture, code, seed; unreadable weights raise InputError."""
         model = self.model
         if model.weights.none is not None:
             raise InputError(f"model '{model.name}' can't be sampled: {model.weights.none}")
         control = model.weights.dataset is not None
         weights = read_manifest(self.weights).fingerprint if control else sha256_file(self.weights)
         code, arch = provenance.model_code(model), sha256_json(model.arch)
-        return {"kind": "generated", "weights_sha256": weights, "arch": arch, "code": code, "seed": self.seed}
+        network = {"family": model.family, "weights_sha256": weights, "arch": arch, "code": code}
+        return {"kind": "generated", "seed": self.seed, **network}
 
     def open(self, device: "torch.device") -> Batches:
         """The images of any range of indices in batches, uint8 (B, 3, H, W) on the device."""

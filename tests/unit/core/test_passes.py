@@ -57,6 +57,8 @@ def test_a_digest_follows_protocols_detectors_and_architecture(monkeypatch):
     assert first == PAPER.digest(w(model="stylenat-ffhq-256", seed="4"))
     assert first != PAPER.digest(w(model="stylenat-ffhq-1024", seed="3"))
     assert first != PAPER.digest(REALS)
+    controls = [w(model=f"{name}-ffhq-256-lanczos", seed="0") for name in ("real", "noise")]
+    assert PAPER.digest(controls[0]) != PAPER.digest(controls[1])
     fewer = [{"models": ["stylenat-ffhq-256"], "protocols": ["stylenat-50k"]}]
     assert passes("paper", measure=fewer).digest(FAKES) != first
 

@@ -143,6 +143,18 @@ def test_other_weights_under_the_same_name_have_statistics_of_their_own(world, t
     assert not np.allclose(*found)
 
 
+def test_controls_of_one_set_are_not_mistaken_for_one_another(world, tmp_path):
+    """They share weights, architecture and source file; their families alone differ."""
+    found = {}
+    for name in ("real", "noise"):
+        images = GeneratedImages(model(family=f"baselines.controls.{name}"), world / "real-set/manifest.json", 0)
+        out = tmp_path / f"{name}.json"
+        features.run(images, 6, wanted(world)[:1], tmp_path / "statistics", out, workers=1, shard_images=SHARD)
+        found[name] = open_statistics(out, "toydetector")
+    assert found["real"].own.key != found["noise"].own.key
+    assert not np.allclose(*(statistics.first(6).feature_ND for statistics in found.values()))
+
+
 def test_seed_and_architecture_decide_generated_images(world, tmp_path):
     weights = world / "real-set/manifest.json"
     identities = [
