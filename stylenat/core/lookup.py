@@ -169,7 +169,7 @@ class Lookup:
     def sample_digest(self, w: Any) -> str:
         """Digest of what decides samples besides the weights: architecture and code."""
         model = self.catalog.model(w.model)
-        return sha256_json([model.arch, provenance.model_code(model)])[:16]
+        return sha256_json([model.family, model.arch, provenance.model_code(model)])[:16]
 
     def measure_digest(self, w: Any) -> str:
         """Digest of what decides one measurement besides its files: cards and the metric's code."""
