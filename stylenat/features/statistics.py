@@ -63,10 +63,10 @@ class ShardStatistics:
 
 
 def make_shard(feature_ND: np.ndarray, kept: Kept, device: Mapping[str, Any]) -> ShardStatistics:
-    """Statistics of one shard's features; a feature that is not finite raises InputError with its row."""
-    moments = moments_of(feature_ND)  # the check comes with them
+    """Statistics of one shard's features, which must be finite."""
+    moments = moments_of(feature_ND) if kept.moments else None
     features = np.ascontiguousarray(feature_ND, np.float32) if kept.features else None
-    return ShardStatistics(*feature_ND.shape, moments if kept.moments else None, features, device)
+    return ShardStatistics(*feature_ND.shape, moments, features, device)
 
 
 def key_of(parts: Mapping[str, Any]) -> str:

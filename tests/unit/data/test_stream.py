@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from stylenat.core.errors import InputError
-from stylenat.data.stream import open_pool
+from stylenat.data.stream import THREAD_COUNTS, open_pool
 
 
 def scaled(shared, item):
@@ -56,3 +56,19 @@ def test_a_worker_that_is_killed_is_one_line():
 def test_an_error_of_the_work_is_the_caller_s(workers):
     with open_pool(None, workers) as pool, pytest.raises(InputError, match="item 0"):
         list(pool.in_order(refused, range(10)))
+
+
+def threads_seen(shared, item):
+    return os.getpid(), [os.environ.get(name) for name in THREAD_COUNTS]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_processes_of_one_thread_are_told_so_before_they_start(workers, monkeypatch):
+    monkeypatch.setenv(THREAD_COUNTS[0], "7")
+    monkeypatch.delenv(THREAD_COUNTS[1], raising=False)
+    with open_pool(None, workers, single_threaded=True) as pool:
+        found = list(pool.in_order(threads_seen, range(4)))
+    assert {tuple(counts) for _, counts in found} == {("1", "1", "1")}
+    assert os.getpid() not in {pid for pid, _ in found}
+    assert os.environ[THREAD_COUNTS[0]] == "7"
+    assert THREAD_COUNTS[1] not in os.environ
