@@ -7,13 +7,14 @@ import sys
 import time
 
 import pytest
-from support.killing import bytes_of, children_of, kill, wait_until
+from support.killing import bytes_of, kill, wait_until
 from support.toys import dataset_card, detector_card, model_card, protocol_card, write_photos
 
 from stylenat.core.records import read_measurement
 from stylenat.stages import prepare
 
 COUNT = 96
+SHARDS = 2 * 2 * 12  # of two sets, of two detectors
 
 # The command's own work, in a process of its own: every protocol in one pass, in shards of 8 images.
 RUN = """
@@ -92,19 +93,20 @@ def lasting(folder):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_after_each_kill_the_next_run_ends_in_the_same_bits(tmp_path, workers):
     root = make_world(tmp_path / "world")
-    started = time.monotonic()
     assert start(root, tmp_path / "whole", 3).wait() == 0
-    seconds, expected = time.monotonic() - started, lasting(tmp_path / "whole")
-    assert len(expected) == 2 * 2 * 12 + 2 + 3
+    expected = lasting(tmp_path / "whole")
+    assert len(expected) == SHARDS + 2 + 3
     rng, hit = random.Random(workers), 0
     for number in range(10):
         out = tmp_path / str(number)
         process = start(root, out, workers)
-        wait_until(lambda process=process: len(children_of(process)) >= 1, seconds=60)
-        time.sleep(rng.uniform(0, seconds))
+        # A random moment of the pass, counted in what is done, for seconds depend on the machine's other work.
+        done = rng.randrange(SHARDS)
+        wait_until(lambda out=out, done=done: len(list(out.rglob("*.safetensors"))) >= done, seconds=120)
+        time.sleep(rng.uniform(0, 0.5))
         hit += kill(process)
         before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
         assert start(root, out, workers).wait() == 0
         assert lasting(out) == expected
         assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert hit >= 6
+    assert hit >= 8
