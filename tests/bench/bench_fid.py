@@ -2,10 +2,12 @@
 
 One network, one Inception-v3 with random weights, the same images. The official way writes PNG files, reads them back
 and takes scipy's sqrtm; its detector and distance are the package pytorch-fid. Statistics of the reals are at hand for
-every side. Overhead is what a side takes beyond the generator and the detector alone, which are timed between it, some
-images at a time, so that a machine that slows down slows all alike.
+every side. Overhead is what a side takes beyond the generator and the detector alone, which are timed on the first
+images of every chunk, just before ours works on the chunk. Ours is the median over chunks, so that a machine that is slow
+for a while does not decide, and its distance.
 """
 
+import statistics
 import tempfile
 import time
 import warnings
@@ -37,10 +39,11 @@ from stylenat.sampling.build import build_generator
 from stylenat.sampling.sample import generate
 
 CPU, WIDTH, BATCH = torch.device("cpu"), 2048, 16
+ALONE_SHARE = 4  # of how many images generator and detector are timed alone on one
 CARD = ModelCard.model_validate(
     {
         "name": "bench",
-        "title": "StyleGAN2's architecture at 256 px with few channels: a fast network, beside which overhead shows most",
+        "title": "StyleGAN2's architecture at 256 px with few channels, fast: overhead shows most",
         "method": "StyleGAN2",
         "family": "baselines.stylegan2",
         "arch": {"resolution": 256, "channel_max": 32},
@@ -63,12 +66,12 @@ def call(generator: torch.nn.Module, drawn: list[torch.Tensor]) -> list[torch.Te
         return [generator(z_BZ) for z_BZ in drawn]
 
 
-def alone(seconds: dict[str, float], generator: torch.nn.Module, extractor: torch.nn.Module, rows: range) -> None:
-    """Add what generator and detector take by themselves for the images `rows`."""
-    lasted, images = seconds_of(partial(call, generator, latents_of(generator, rows)))
-    seconds["generator"] += lasted
+def alone(generator: torch.nn.Module, extractor: torch.nn.Module, rows: range) -> tuple[float, float]:
+    """Seconds an image that generator and detector take by themselves, on the first part of the images `rows`."""
+    part = range(rows.start, rows.start + max(len(rows) // ALONE_SHARE // BATCH, 1) * BATCH)
+    generator_seconds, images = seconds_of(partial(call, generator, latents_of(generator, part)))
     pixels = [to_uint8(image_BCHW, generator.spec) for image_BCHW in images]
-    seconds["detector"] += seconds_of(partial(detect, extractor, pixels))[0]
+    return generator_seconds / len(part), seconds_of(partial(detect, extractor, pixels))[0] / len(part)
 
 
 def detect(extractor: torch.nn.Module, images: list[torch.Tensor]) -> None:
@@ -110,57 +113,79 @@ def seconds_of(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, found
 
 
+class Ours:
+    """Our side of a comparison, chunk by chunk, each beside the generator and the detector alone."""
+
+    def __init__(self, generator: torch.nn.Module, extractor: torch.nn.Module, real_ND: np.ndarray) -> None:
+        self.generator, self.extractor = generator, extractor
+        self.real = Sample((moments_of(real_ND),), real_ND)
+        self.parts: list[Moments] = []
+        self.tables: list[np.ndarray] = []
+        self.per_image: list[tuple[float, float, float]] = []  # generator, detector, ours
+        ours(generator, extractor, range(BATCH))  # warms both up
+
+    def work_on(self, rows: range) -> None:
+        """One chunk."""
+        least = alone(self.generator, self.extractor, rows)
+        lasted, (moments, feature_ND) = seconds_of(partial(ours, self.generator, self.extractor, rows))
+        self.per_image.append((*least, lasted / len(rows)))
+        self.parts.append(moments)
+        self.tables.append(feature_ND)
+
+    def ended(self, side: str, seconds: float) -> dict:
+        """The distance, and both sides' overhead; `seconds` are the other side's, of all images and its distance."""
+        fakes = Sample(tuple(self.parts), np.concatenate(self.tables))
+        distance_seconds, result = seconds_of(lambda: fid.compute(self.real, fakes))
+        generator, detector, _ = (statistics.median(column) for column in zip(*self.per_image, strict=True))
+        least = (generator + detector) * fakes.count
+        ratios = [mine / (first + second) for first, second, mine in self.per_image]
+        overhead = {"ours": statistics.median(ratios) - 1 + distance_seconds / least, side: seconds / least - 1}
+        return {
+            "ms_an_image": {"generator": 1e3 * generator, "detector": 1e3 * detector},
+            "ours_ms_an_image": [1e3 * row[2] for row in self.per_image],
+            "seconds": {"distance": distance_seconds, side: seconds},
+            "chunk_ratios": ratios,
+            "overhead": overhead,
+            "value": {"ours": result.value},
+        }
+
+
+def chunks_of(count: int, chunks: int) -> list[range]:
+    """The images in chunks."""
+    return [range(int(rows[0]), int(rows[-1]) + 1) for rows in np.array_split(np.arange(count), chunks)]
+
+
 def against_official(count: int, chunks: int, weights: Path, real_ND: np.ndarray) -> dict:
     """Ours and the official way, chunk by chunk, between the generator and the detector alone."""
     from pytorch_fid.fid_score import calculate_activation_statistics, calculate_frechet_distance
 
-    generator, extractor = build(), InceptionPytorch(weights, str(WIDTH))
-    real, theirs = Sample((moments_of(real_ND),), real_ND), pytorch_fid_network(weights)
-    seconds = dict.fromkeys(("generator", "detector", "ours", "official"), 0.0)
-    parts, tables = [], []
-    ours(generator, extractor, range(BATCH))  # warms both up
+    generator, theirs = build(), pytorch_fid_network(weights)
+    side, seconds = Ours(generator, InceptionPytorch(weights, str(WIDTH)), real_ND), 0.0
     with tempfile.TemporaryDirectory() as scratch:
-        for rows in np.array_split(np.arange(count), chunks):
-            rows = range(rows[0], rows[-1] + 1)
-            alone(seconds, generator, extractor, rows)
-            lasted, (moments, feature_ND) = seconds_of(partial(ours, generator, extractor, rows))
-            seconds["ours"] += lasted
-            parts.append(moments)
-            tables.append(feature_ND)
+        for rows in chunks_of(count, chunks):
+            side.work_on(rows)
             folder = Path(scratch, str(rows.start))
             folder.mkdir()
-            seconds["official"] += seconds_of(partial(write_pngs, generator, rows, folder))[0]
+            seconds += seconds_of(partial(write_pngs, generator, rows, folder))[0]
         files = sorted(str(path) for path in Path(scratch).rglob("*.png"))
-        statistics = partial(calculate_activation_statistics, files, theirs, 50, WIDTH, "cpu", num_workers=0)
-        lasted, (mean_D, covariance_DD) = seconds_of(statistics)
-        seconds["official"] += lasted
-    fakes = Sample(tuple(parts), np.concatenate(tables))
-    lasted, result = seconds_of(lambda: fid.compute(real, fakes))
-    seconds["ours"] += lasted
+        read = partial(calculate_activation_statistics, files, theirs, 50, WIDTH, "cpu", num_workers=0)
+        lasted, (mean_D, covariance_DD) = seconds_of(read)
+        seconds += lasted
     known = np.mean(real_ND.astype(np.float64), axis=0), np.cov(real_ND.astype(np.float64), rowvar=False)
     lasted, value = seconds_of(partial(calculate_frechet_distance, mean_D, covariance_DD, *known))
-    seconds["official"] += lasted
-    return {"seconds": seconds, "value": {"ours": result.value, "official": float(value)}}
+    found = side.ended("official", seconds + lasted)
+    found["value"]["official"] = float(value)
+    return found
 
 
 def against_torch_fidelity(count: int, chunks: int, weights: Path, real_ND: np.ndarray) -> dict:
     """Ours and torch-fidelity with a generator as its input, whose reals are cached before."""
     from torch_fidelity import GenerativeModelModuleWrapper, calculate_metrics
 
-    generator, extractor = build(), InceptionCompat(weights, str(WIDTH))
-    real = Sample((moments_of(real_ND),), real_ND)
-    seconds = dict.fromkeys(("generator", "detector", "ours", "torch-fidelity"), 0.0)
-    parts, tables = [], []
-    ours(generator, extractor, range(BATCH))
-    for rows in np.array_split(np.arange(count), chunks):
-        rows = range(rows[0], rows[-1] + 1)
-        alone(seconds, generator, extractor, rows)
-        lasted, (moments, feature_ND) = seconds_of(partial(ours, generator, extractor, rows))
-        seconds["ours"] += lasted
-        parts.append(moments)
-        tables.append(feature_ND)
-    lasted, result = seconds_of(lambda: fid.compute(real, Sample(tuple(parts), np.concatenate(tables))))
-    seconds["ours"] += lasted
+    generator = build()
+    side = Ours(generator, InceptionCompat(weights, str(WIDTH)), real_ND)
+    for rows in chunks_of(count, chunks):
+        side.work_on(rows)
     with tempfile.TemporaryDirectory() as cache:
         made = GenerativeModelModuleWrapper(_InUint8(generator), generator.spec.z_dim, "normal", 0)
         options = {"fid": True, "cuda": False, "batch_size": BATCH, "save_cpu_ram": True, "verbose": False}
@@ -169,11 +194,9 @@ def against_torch_fidelity(count: int, chunks: int, weights: Path, real_ND: np.n
         lasted, found = seconds_of(
             partial(calculate_metrics, input1=made, input2=_Nothing(), input1_model_num_samples=count, **options)
         )
-        seconds["torch-fidelity"] += lasted
-    return {
-        "seconds": seconds,
-        "value": {"ours": result.value, "torch-fidelity, other latents": found["frechet_inception_distance"]},
-    }
+    result = side.ended("torch-fidelity", lasted)
+    result["value"]["torch-fidelity, other latents"] = found["frechet_inception_distance"]
+    return result
 
 
 class _InUint8(torch.nn.Module):
@@ -236,19 +259,17 @@ def distances(rounds: int) -> dict:
 
 
 def tell(name: str, found: dict) -> None:
-    """Each side's seconds, and its overhead over generator and detector alone."""
-    seconds = found["seconds"]
-    least = seconds["generator"] + seconds["detector"]
-    found["overhead"] = {side: seconds[side] / least - 1 for side in list(seconds)[2:]}
-    print(f"{name}: generator {seconds['generator']:.1f} s + detector {seconds['detector']:.1f} s = {least:.1f} s")
+    """Generator and detector alone, and each side's overhead over them."""
+    alone_ms = found["ms_an_image"]
+    print(f"{name}: generator {alone_ms['generator']:.1f} ms + detector {alone_ms['detector']:.1f} ms an image")
     for side, overhead in found["overhead"].items():
-        print(f"  {side:15} {seconds[side]:7.1f} s  overhead {overhead:+.1%}")
+        print(f"  {side:15} overhead {overhead:+.1%}")
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--count", type=int, default=2000, help="images")
-    arguments.add_argument("--chunks", type=int, default=8, help="into which they are cut between the sides")
+    arguments.add_argument("--chunks", type=int, default=16, help="into which they are cut between the sides")
     arguments.add_argument("--rounds", type=int, default=3, help="of the distance alone")
     args = arguments.parse_args()
     warnings.simplefilter("ignore")
