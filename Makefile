@@ -72,6 +72,8 @@ bench: $(READY) natten
 	python tests/bench/bench_networks.py --out $(BENCH_OUT)
 	python tests/bench/bench_prepare.py --out $(BENCH_OUT)
 	python tests/bench/bench_fid.py --out $(BENCH_OUT)
+	python tests/bench/bench_training.py --out $(BENCH_OUT)
+	python tests/bench/bench_training_gpu.py --out $(BENCH_OUT)
 	python tests/bench/bench_gpu.py --out $(BENCH_OUT)
 
 clean:

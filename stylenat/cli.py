@@ -7,8 +7,10 @@ from typing import Any, TextIO
 
 from stylenat import __version__, subcommands
 from stylenat.core.catalog import KINDS, Catalog
-from stylenat.core.errors import InputError
+from stylenat.core.errors import InputError, Unfinished
 from stylenat.core.registry import ROOT
+
+CONTINUE = 75  # EX_TEMPFAIL: the same command goes on with the work
 
 
 class _Tee:
@@ -39,6 +41,13 @@ def _add(commands: Any, name: str, help_text: str) -> argparse.ArgumentParser:
 def _paths(parser: argparse.ArgumentParser, *names: str, required: bool = True) -> None:
     for name in names:
         parser.add_argument(f"--{name}", type=Path, required=required)
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number of minutes above 0")
+    return minutes
 
 
 def _words(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -100,7 +109,11 @@ def _make_stages(commands: Any) -> None:
     export.add_argument("--workers", type=_positive, help="processes; one a core unless given")
     train = _add(commands, "train", "train a model; run again to resume")
     _words(train, "model")
-    _paths(train, "manifest", "rundir", "history", "out")
+    _paths(train, "manifest", "rundir")
+    _paths(train, "history", "out", required=False)
+    train.add_argument("--detector-weights", type=Path, help="folder of the weights for the recipe's quick FID")
+    train.add_argument("--time-limit", type=_minutes, metavar="MINUTES", help="stop in good order before so long")
+    train.add_argument("--dry-run", action="store_true", help="print the resolved plan and the memory it needs")
     train.add_argument("--initial", type=Path, help="snapshot of the trained model that this one grows from")
     _device(train)
     imported = _add(commands, "import", "turn a published checkpoint into safetensors")
@@ -113,6 +126,12 @@ def _make_stages(commands: Any) -> None:
     sample.add_argument("--seed", type=int, required=True)
     sample.add_argument("--count", type=int, required=True)
     _device(sample)
+    maps = _add(commands, "maps", "show where every head looks while one image is made")
+    _words(maps, "model")
+    _paths(maps, "weights", "out")
+    maps.add_argument("--seed", type=int, default=0)
+    maps.add_argument("--index", type=int, default=0, help="which image of the seed")
+    _device(maps)
     features = _add(commands, "features", "make images once and keep every detector's statistics of them")
     features.add_argument("--images", type=Path, help="manifest of a prepared set; else give model, weights and seed")
     features.add_argument("--model")
@@ -176,7 +195,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one subcommand; a user's mistake ends in one line on stderr and exit status 1."""
+    """Run one subcommand; a user's mistake ends in one line on stderr and exit status 1, unfinished work in 75."""
     args = build_parser().parse_args(argv)
     try:
         if args.log is not None:
@@ -188,6 +207,9 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(_fail(f"{place}{error.strerror or error}"))
+    except Unfinished as stop:
+        print(f"stylenat: unfinished: {' '.join(str(stop).split())}", file=sys.stderr, flush=True)
+        sys.exit(CONTINUE)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -5,12 +5,15 @@ import importlib
 import json
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 from stylenat.core import provenance
 from stylenat.core.catalog import KINDS, Catalog
 from stylenat.core.errors import InputError
+
+STARTED = time.monotonic()  # as near to the process's start as is seen from here
 
 
 def _stage(name: str) -> Callable[..., Any]:
@@ -50,20 +53,22 @@ def run_export(args: argparse.Namespace, catalog: Catalog) -> None:
 
 def run_train(args: argparse.Namespace, catalog: Catalog) -> None:
     """Train a model."""
+    stage = importlib.import_module("stylenat.stages.train")
     model = catalog.model(args.model)
     if model.weights.train is None or model.dataset is None:
         raise InputError(f"model '{model.name}' is not trained here: its card has no weights.train")
-    _stage("train")(
-        model=model,
-        training=catalog.training(model.weights.train),
-        dataset=catalog.dataset(model.dataset),
-        manifest=args.manifest,
-        rundir=args.rundir,
-        snapshot=args.out,
-        history=args.history,
-        device=args.device,
-        initial=args.initial,
-    )
+    training, detector = catalog.training(model.weights.train), None
+    if training.quick_fid is not None and args.detector_weights is not None:
+        name = training.quick_fid.detector
+        detector = catalog.detector(name), args.detector_weights / f"{name}.pth"
+    work = stage.Work(model, training, catalog.dataset(model.dataset), args.manifest, args.initial, detector)
+    if args.dry_run:
+        print(stage.plan(work, args.rundir, args.device))
+        return
+    if args.out is None or args.history is None:
+        raise InputError("train: found no --out or no --history; both are needed unless --dry-run is given")
+    deadline = None if args.time_limit is None else STARTED + 60 * args.time_limit
+    stage.run(work, args.rundir, args.out, args.history, args.device, deadline)
 
 
 def run_import(args: argparse.Namespace, catalog: Catalog) -> None:
@@ -75,6 +80,12 @@ def run_sample(args: argparse.Namespace, catalog: Catalog) -> None:
     """Generate images."""
     model = catalog.model(args.model)
     _stage("sample")(model, args.weights, args.seed, args.count, args.out, args.device)
+
+
+def run_maps(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Show where heads look."""
+    model = catalog.model(args.model)
+    _stage("maps")(model, args.weights, args.seed, args.index, args.out, args.device)
 
 
 def run_features(args: argparse.Namespace, catalog: Catalog) -> None:

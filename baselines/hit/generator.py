@@ -101,6 +101,10 @@ class Generator(nn.Module):
                 x_BHWC = stage.enlarge(x_BHWC)
         return rgb_BHW3.permute(0, 3, 1, 2).contiguous().float()
 
+    def levels(self) -> list[tuple[int, nn.Module]]:
+        """The stages, each with the side of its maps in px."""
+        return [(stage.side, stage) for stage in self.stages]
+
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):

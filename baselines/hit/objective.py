@@ -29,7 +29,8 @@ class HiTObjective(Objective):
     """One round: the generator's gradient, which leaves its images to the discriminator's."""
 
     def __init__(self, options: Options) -> None:
-        g, d = Phase("g", "generator", self.generator_losses), Phase("d", "discriminator", self.discriminator_losses)
+        g = Phase("g", "generator", self.generator_losses)
+        d = Phase("d", "discriminator", self.discriminator_losses, second_order=options.r1_gamma > 0)
         super().__init__([[g, d]])
         self.options = options
 
@@ -44,16 +45,21 @@ class HiTObjective(Objective):
         """Logistic loss, gamma * R1, and the squared differences of the logits with and without augmentation."""
         network, options, fake_BCHW = batch.discriminator, self.options, batch.shared["fake_BCHW"]
         real_BCHW = batch.real_BCHW.detach().requires_grad_(options.r1_gamma > 0)
-        logits = {"bcr_fake": network(fake_BCHW), "bcr_real": network(real_BCHW)}
-        loss = total = discriminator_loss(logits["bcr_real"], logits["bcr_fake"])
+        # No image of a batch sees another one in this discriminator, so that what needs no slope goes through at once.
+        images, pair = {"fake": fake_BCHW}, (("fake", fake_BCHW), ("real", batch.real_BCHW))
+        if options.bcr_weight > 0:
+            images |= {f"{name}_again": augmented(x, f"bcr_{name}", batch) for name, x in pair}
+        logits = dict(zip(images, network(torch.cat(list(images.values()))).chunk(len(images)), strict=True))
+        logits["real"] = network(real_BCHW)
+        loss = total = discriminator_loss(logits["real"], logits["fake"])
         values = {"loss_d": loss}
         if options.r1_gamma > 0:
-            values["r1"] = r1_penalty(logits["bcr_real"], real_BCHW)
+            values["r1"] = r1_penalty(logits["real"], real_BCHW)
             total = total + options.r1_gamma * values["r1"]
         if options.bcr_weight > 0:
-            for name, image_BCHW in (("bcr_fake", fake_BCHW), ("bcr_real", batch.real_BCHW)):
-                values[name] = consistency(network(augmented(image_BCHW, name, batch)), logits[name])
-                total = total + options.bcr_weight * values[name]
+            for name in ("fake", "real"):
+                values[f"bcr_{name}"] = consistency(logits[f"{name}_again"], logits[name])
+                total = total + options.bcr_weight * values[f"bcr_{name}"]
         return total, values
 
 

@@ -162,6 +162,10 @@ class Generator(nn.Module):
         w_BW = self.mapping.truncate(self.mapping(z_BZ), psi)
         return self.synthesis(self.broadcast(w_BW), noise).float().contiguous()
 
+    def levels(self) -> list[tuple[int, nn.Module]]:
+        """The blocks, each with the side of its maps in px."""
+        return [(side, self.synthesis.get_submodule(f"b{side}")) for side in self.synthesis.sides]
+
     def broadcast(self, w_BW: torch.Tensor) -> torch.Tensor:
         """(B, W) to the same style for every layer, (B, num_ws, W)."""
         return w_BW[:, None].expand(-1, self.num_ws, -1)

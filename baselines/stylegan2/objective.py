@@ -42,10 +42,10 @@ class StyleGAN2Objective(Objective):
         r1 = options.r1_interval if options.r1_gamma else None
         rounds = [[Phase("g", "generator", self.generator_losses)]]
         if path:
-            rounds.append([Phase("path", "generator", self.path_losses, path)])
+            rounds.append([Phase("path", "generator", self.path_losses, path, second_order=True)])
         rounds.append([Phase("d", "discriminator", self.discriminator_losses)])
         if r1:
-            rounds.append([Phase("r1", "discriminator", self.r1_losses, r1)])
+            rounds.append([Phase("r1", "discriminator", self.r1_losses, r1, second_order=True)])
         lazy: dict[Part, int] = {"generator": path or 1, "discriminator": r1 or 1}
         super().__init__(rounds, lazy)
         self.options = options

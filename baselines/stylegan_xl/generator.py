@@ -42,6 +42,10 @@ class Generator(nn.Module):
         """Latents (B, Z) to images (B, 3, H, W), float32, in [-1, 1]; labels are ignored."""
         return self.synthesis(self.per_layer(self.mapping.truncate(self.mapping(z_BZ), truncation_psi))).float()
 
+    def levels(self) -> list[tuple[int, nn.Module]]:
+        """The layers, each with the side of its maps in px."""
+        return [(layer.target.size, self.synthesis.get_submodule(layer.name)) for layer in layers(self.arch)]
+
     def per_layer(self, w_BW: Tensor) -> Tensor:
         """(B, W) to (B, num_ws, W): the same style for every layer."""
         return w_BW[:, None].expand(-1, self.synthesis.num_ws, -1)

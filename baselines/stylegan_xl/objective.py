@@ -16,6 +16,7 @@ from torch import Tensor
 from stylenat.core.errors import InputError
 from stylenat.core.strict import Strict, parse
 from stylenat.objectives import Batch, Losses, Objective, Phase
+from stylenat.objectives.losses import full
 from stylenat.objectives.path_length import PathLength
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -43,7 +44,7 @@ class ProjectedObjective(Objective):
         rounds = [[Phase("g", "generator", self.g_losses)], [Phase("d", "discriminator", self.d_losses)]]
         if chosen.path_length_weight > 0:
             every, start = chosen.path_length_interval, chosen.path_length_start_nimg
-            rounds.insert(1, [Phase("path", "generator", self.path_losses, every, start)])
+            rounds.insert(1, [Phase("path", "generator", self.path_losses, every, start, second_order=True)])
         lazy = {"generator": chosen.lazy_interval_generator, "discriminator": chosen.lazy_interval_discriminator}
         super().__init__(rounds, lazy)
         self.options = chosen
@@ -85,7 +86,7 @@ class ProjectedObjective(Objective):
 
     def total(self, terms: list[Tensor]) -> Tensor:
         """Of terms (B, n) by feature network, each sample's mean; these summed, or averaged."""
-        means = torch.cat([x.mean(dim=1) for x in terms])
+        means = torch.cat([full(x).mean(dim=1) for x in terms])
         return means.sum() if self.options.summed else means.mean()
 
     def blurred(self, image_BCHW: Tensor, nimg: int) -> Tensor:

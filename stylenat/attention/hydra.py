@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from stylenat.attention.dispatch import Partition, hydra_attention
+from stylenat.core.device import concrete
 from stylenat.core.errors import InputError
 
 CPU = torch.device("cpu")
@@ -87,10 +88,11 @@ class FullAttention(nn.Module):
 @torch.inference_mode(False)
 def relative_position_index(resolution: int, device: torch.device = CPU) -> torch.Tensor:
     """Flat bias index of each (query, key) pair of a square map, key - query + side - 1 per axis: (T, T) int64."""
-    place = torch.arange(resolution, device=CPU)
-    offset = place[None, :] - place[:, None] + resolution - 1
-    table = offset[:, None, :, None] * (2 * resolution - 1) + offset[None, :, None, :]
-    return table.reshape(resolution * resolution, resolution * resolution).to(device)
+    with concrete():
+        place = torch.arange(resolution, device=CPU)
+        offset = place[None, :] - place[:, None] + resolution - 1
+        table = offset[:, None, :, None] * (2 * resolution - 1) + offset[None, :, None, :]
+        return table.reshape(resolution * resolution, resolution * resolution).to(device)
 
 
 def _check_heads(dim: int, num_heads: int) -> None:

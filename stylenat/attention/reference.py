@@ -13,18 +13,21 @@ from functools import lru_cache
 
 import torch
 
+from stylenat.core.device import concrete
+
 
 # What is cached outlives the call: made under inference mode, it could not serve a later backward pass.
 @lru_cache(maxsize=256)
 @torch.inference_mode(False)
 def axis_windows(length: int, kernel_size: int, dilation: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Key positions and bias indices of every position of an axis: two int64 tensors (length, kernel_size)."""
-    position = torch.arange(length, device="cpu")
-    residue, place = position % dilation, position // dilation
-    class_length = (length - residue + dilation - 1) // dilation
-    start = torch.minimum((place - kernel_size // 2).clamp_min(0), class_length - kernel_size)
-    key_place = start[:, None] + torch.arange(kernel_size, device="cpu")
-    return key_place * dilation + residue[:, None], key_place - place[:, None] + kernel_size - 1
+    with concrete():
+        position = torch.arange(length, device="cpu")
+        residue, place = position % dilation, position // dilation
+        class_length = (length - residue + dilation - 1) // dilation
+        start = torch.minimum((place - kernel_size // 2).clamp_min(0), class_length - kernel_size)
+        key_place = start[:, None] + torch.arange(kernel_size, device="cpu")
+        return key_place * dilation + residue[:, None], key_place - place[:, None] + kernel_size - 1
 
 
 @lru_cache(maxsize=64)
@@ -40,7 +43,8 @@ def map_windows(
         table = y[:, None, :, None] * row_length + x[None, :, None, :]
         return table.reshape(height * width, kernel_size * kernel_size).to(device)
 
-    return flat(key_y, key_x, width), flat(bias_y, bias_x, 2 * kernel_size - 1)
+    with concrete():
+        return flat(key_y, key_x, width), flat(bias_y, bias_x, 2 * kernel_size - 1)
 
 
 def unavailable(device: torch.device) -> str | None:
@@ -59,17 +63,32 @@ def attend(
 ) -> torch.Tensor:
     """The attended map (B, N, H, W, C); sizes have been checked by the caller. Half precisions compute in float32."""
     dtype = q_BNHWC.dtype
-    q_BNHWC, k_BNHWC, v_BNHWC = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q_BNHWC, k_BNHWC, v_BNHWC))
-    batch, heads, height, width, channels = q_BNHWC.shape
+    weight_BNPJ, key_PJ = weights(q_BNHWC, k_BNHWC, kernel_size, dilation, bias_NRR, scale)
+    value_BNPJC = _windows(v_BNHWC.to(weight_BNPJ.dtype), key_PJ)
+    return (weight_BNPJ.unsqueeze(3) @ value_BNPJC).squeeze(3).view(v_BNHWC.shape).to(dtype)
+
+
+def weights(
+    q_BNHWC: torch.Tensor,
+    k_BNHWC: torch.Tensor,
+    kernel_size: int,
+    dilation: int,
+    bias_NRR: torch.Tensor | None,
+    scale: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much each position looks at the keys of its window (B, N, P, J), and where those are (P, J)."""
+    q_BNHWC, k_BNHWC = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q_BNHWC, k_BNHWC))
+    _, heads, height, width, _ = q_BNHWC.shape
     key_PJ, bias_PJ = map_windows(height, width, kernel_size, dilation, q_BNHWC.device)
-
-    def windows(x_BNHWC: torch.Tensor) -> torch.Tensor:
-        gathered = x_BNHWC.flatten(2, 3).index_select(2, key_PJ.flatten())
-        return gathered.view(batch, heads, *key_PJ.shape, channels)
-
-    logits_BNPJ = (q_BNHWC.flatten(2, 3).unsqueeze(3) * scale @ windows(k_BNHWC).transpose(3, 4)).squeeze(3)
+    key_BNPJC = _windows(k_BNHWC, key_PJ)
+    logits_BNPJ = (q_BNHWC.flatten(2, 3).unsqueeze(3) * scale @ key_BNPJC.transpose(3, 4)).squeeze(3)
     if bias_NRR is not None:
         bias_NPJ = bias_NRR.flatten(1).index_select(1, bias_PJ.flatten()).view(heads, *bias_PJ.shape)
         logits_BNPJ = logits_BNPJ + bias_NPJ.to(logits_BNPJ.dtype)
-    out_BNPC = (logits_BNPJ.softmax(dim=-1).unsqueeze(3) @ windows(v_BNHWC)).squeeze(3)
-    return out_BNPC.view(batch, heads, height, width, channels).to(dtype)
+    return logits_BNPJ.softmax(dim=-1), key_PJ
+
+
+def _windows(x_BNHWC: torch.Tensor, key_PJ: torch.Tensor) -> torch.Tensor:
+    """What lies in every position's window, (B, N, P, J, C)."""
+    gathered = x_BNHWC.flatten(2, 3).index_select(2, key_PJ.flatten())
+    return gathered.unflatten(2, key_PJ.shape)

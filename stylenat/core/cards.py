@@ -6,7 +6,7 @@ names they mention exist.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
+from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from stylenat.core.strict import Strict
 
@@ -134,51 +134,6 @@ class ModelCard(Strict):
             raise ValueError("a model without a family has published numbers only: give weights.none with the reason")
         if self.initial is not None and self.weights.train is None:
             raise ValueError("'initial' is where a training starts: give weights.train, or leave it out")
-        return self
-
-
-class Adam(Strict):
-    """Adam's constants for one network, before any lazy-regularisation scaling."""
-
-    lr: PositiveFloat
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
-
-
-class TrainingCard(Strict):
-    """A recipe. Progress is counted in real images shown to the discriminator (nimg)."""
-
-    name: Name
-    title: Text
-    hardware: Text  # what the recipe was, or is meant to be, run on
-    hours: Text  # how long that takes, with its source
-    total_nimg: PositiveInt
-    batch_size: PositiveInt  # images a step, over all processes
-    generator: Adam
-    discriminator: Adam  # TTUR: the two learning rates differ
-    lr_decay_start_nimg: NonNegative | None = None  # linear to 0 at total_nimg; none: constant
-    unscaled_lr_in_decay: bool = False  # official quirk: D's lazy scaling is dropped once decay starts
-    flips: bool = True  # mirrored at random, where the data set allows it
-    objective: dict[str, Any]  # losses and regularisers, as the model's family reads them
-    ema_decay_per_step: Annotated[float, Field(gt=0, lt=1)] | None = None
-    ema_half_life_nimg: PositiveFloat | None = None
-    ema_rampup: PositiveFloat | None = None  # the half-life is at most this share of the images seen
-    ema_start_nimg: NonNegative = 0  # the average is a copy until then
-    ema_buffers: Literal["copied", "averaged"] = "copied"  # running statistics
-    log_nimg: PositiveInt  # images between two log lines
-    state_nimg: PositiveInt  # images between two resumable states
-    seed: NonNegative = 0
-    note: str = ""
-    assumed: list[str] = Field(default_factory=list)  # what no source confirms
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "TrainingCard":
-        if (self.ema_decay_per_step is None) == (self.ema_half_life_nimg is None):
-            raise ValueError("exactly one of ema_decay_per_step and ema_half_life_nimg is needed")
-        if self.ema_rampup is not None and self.ema_half_life_nimg is None:
-            raise ValueError("ema_rampup bounds ema_half_life_nimg, which is not given")
-        if self.lr_decay_start_nimg is not None and self.lr_decay_start_nimg >= self.total_nimg:
-            raise ValueError("lr_decay_start_nimg must lie before total_nimg")
         return self
 
 

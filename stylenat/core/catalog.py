@@ -6,14 +6,14 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from stylenat.core import cards, claim_cards
+from stylenat.core import cards, claim_cards, training_cards
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.strict import Strict, parse, read_yaml
 
 KINDS: dict[str, type[Strict]] = {
     "datasets": cards.DatasetCard,
     "models": cards.ModelCard,
-    "training": cards.TrainingCard,
+    "training": training_cards.TrainingCard,
     "detectors": cards.DetectorCard,
     "protocols": cards.ProtocolCard,
     "claims": claim_cards.ClaimCard,
@@ -72,7 +72,7 @@ class Catalog:
         """The model card `name`."""
         return self.get("models", name)
 
-    def training(self, name: str) -> cards.TrainingCard:
+    def training(self, name: str) -> training_cards.TrainingCard:
         """The training card `name`."""
         return self.get("training", name)
 
@@ -101,6 +101,10 @@ class Catalog:
     def _check_references(self) -> None:
         for name in self.names("models"):
             self._check_model(self.model(name), f"{self.root}/models/{name}.yaml")
+        for name in self.names("training"):
+            quick = self.training(name).quick_fid
+            if quick is not None:
+                self.get("detectors", quick.detector, f"{self.root}/training/{name}.yaml")
         for name in self.names("protocols"):
             protocol = self.protocol(name)
             if protocol.detector is not None:

@@ -1,8 +1,9 @@
 """The device that a number was made on, and the backend switches around a measured block."""
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -45,6 +46,12 @@ def flags() -> dict[str, Any]:
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
+
+
+def concrete() -> AbstractContextManager[object]:
+    """For what is kept between calls: tensors made in the block have numbers, under a mode for tensors without too."""
+    module = sys.modules.get("torch._subclasses.fake_tensor")  # slow to import; such modes need it themselves
+    return nullcontext() if torch.compiler.is_compiling() or module is None else module.unset_fake_temporarily()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's mistake."""
+"""What ends a command in one line: a user's mistake, or work that stopped in good order."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 class InputError(ValueError):
     """What a user gave can't be used; the message says what was found, what was expected, and where."""
+
+
+class Unfinished(Exception):
+    """Work that stopped in good order before its end: the same command goes on with it. The message says why."""
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

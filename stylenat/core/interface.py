@@ -33,6 +33,10 @@ class Generator(Protocol):
         """Latents (B, Z) to images (B, 3, H, W), float32, in the declared range."""
         ...
 
+    def levels(self) -> list[tuple[int, torch.nn.Module]]:
+        """The modules that may be compiled, or run again for the gradient, one by one: each with its side in px."""
+        ...
+
 
 class Family(Protocol):
     """One kind of network: how it is built and how foreign checkpoints are read."""

@@ -93,16 +93,23 @@ class Lookup:
         return self.results / found
 
     def training_inputs(self, w: Any) -> dict[str, Path]:
-        """What a training reads: the prepared set, and the snapshot of the model that it grows from."""
-        before = self.catalog.model(w.model).initial
-        if before is None:
-            return {"manifest": self.manifest(w)}
-        return {"manifest": self.manifest(w), "initial": self.results / paths.weights_path(self.catalog.model(before))}
+        """What a training reads: the prepared set, the snapshot that it grows from, its quick FID's detector."""
+        model, found = self.catalog.model(w.model), {"manifest": self.manifest(w)}
+        if model.initial is not None:
+            found["initial"] = self.results / paths.weights_path(self.catalog.model(model.initial))
+        quick = self.catalog.training(model.weights.train).quick_fid
+        if quick is not None:
+            found["detector"] = self.results / paths.DETECTOR_WEIGHTS.format(detector=quick.detector)
+        return found
 
     def training_options(self, w: Any) -> str:
-        """Device, and the snapshot to start from, as command-line options."""
-        initial = self.training_inputs(w).get("initial")
-        return f"--device {self.card.device}" + (f" --initial {initial}" if initial is not None else "")
+        """Device, snapshot to start from and folder of detector weights, as command-line options."""
+        inputs, words = self.training_inputs(w), ["--device", self.card.device]
+        if "initial" in inputs:
+            words += ["--initial", inputs["initial"]]
+        if "detector" in inputs:
+            words += ["--detector-weights", inputs["detector"].parent]
+        return " ".join(map(str, words))
 
     @cached_property
     def _jobs(self) -> dict[str, Job]:
@@ -164,7 +171,8 @@ class Lookup:
     def recipe_digest(self, w: Any) -> str:
         """Digest of what a training is made of: architecture and training card, but not code."""
         model = self.catalog.model(w.model)
-        return sha256_json([self.plan.cards["training"][model.weights.train], model.arch])[:16]
+        training = self.catalog.training(model.weights.train)
+        return sha256_json([training.decisive(), training.total_nimg, model.arch])[:16]
 
     def sample_digest(self, w: Any) -> str:
         """Digest of what decides samples besides the weights: architecture and code."""

@@ -59,8 +59,9 @@ def append_minibatch_stddev(x_BCHW: torch.Tensor, group_size: int = 4) -> torch.
     group = min(batch, group_size)
     if batch % group:
         raise InputError(f"the discriminator got {batch} images, expected a multiple of {group} (its stddev group)")
-    x_GMCHW = x_BCHW.view(group, batch // group, channels, height, width)
+    x_GMCHW = x_BCHW.reshape(group, batch // group, channels, height, width)
+    x_GMCHW = x_GMCHW.to(torch.promote_types(x_BCHW.dtype, torch.float32))  # of values that differ by little
     stddev_MCHW = torch.sqrt(x_GMCHW.var(dim=0, correction=0) + STDDEV_EPS)
     mean_M = stddev_MCHW.mean(dim=(1, 2, 3))
-    extra_B1HW = mean_M.repeat(group).view(batch, 1, 1, 1).expand(batch, 1, height, width)
+    extra_B1HW = mean_M.repeat(group).to(x_BCHW.dtype).view(batch, 1, 1, 1).expand(batch, 1, height, width)
     return torch.cat([x_BCHW, extra_B1HW], dim=1)

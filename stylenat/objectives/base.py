@@ -48,6 +48,7 @@ class Phase:
     interval: int = 1  # steps between two; a lazy regulariser has more than 1
     start_nimg: int = 0
     clip_grad_norm: float | None = None
+    second_order: bool = False  # its losses hold gradients themselves
 
     def is_due(self, step: int, nimg: int) -> bool:
         """Whether the phase runs at a step."""

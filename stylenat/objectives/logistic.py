@@ -34,7 +34,7 @@ class LogisticObjective(Objective):
         rounds = [[Phase("d", "discriminator", self.d_losses, clip_grad_norm=chosen.clip_d_grad_norm)]]
         lazy = {}
         if chosen.r1_gamma > 0:
-            rounds.append([Phase("r1", "discriminator", self.r1_losses, chosen.r1_interval)])
+            rounds.append([Phase("r1", "discriminator", self.r1_losses, chosen.r1_interval, second_order=True)])
             lazy = {"discriminator": chosen.r1_interval}
         rounds.append([Phase("g", "generator", self.g_losses)])
         super().__init__(rounds, lazy)

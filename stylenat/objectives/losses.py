@@ -10,12 +10,12 @@ from torch import nn
 
 def generator_loss(fake_logit_B1: torch.Tensor) -> torch.Tensor:
     """Mean of softplus(-D(fake)): non-saturating logistic loss (arXiv 1406.2661)."""
-    return F.softplus(-fake_logit_B1).mean()
+    return F.softplus(-full(fake_logit_B1)).mean()
 
 
 def discriminator_loss(real_logit_B1: torch.Tensor, fake_logit_B1: torch.Tensor) -> torch.Tensor:
     """Mean of softplus(-D(real)) plus mean of softplus(D(fake))."""
-    return F.softplus(-real_logit_B1).mean() + F.softplus(fake_logit_B1).mean()
+    return F.softplus(-full(real_logit_B1)).mean() + F.softplus(full(fake_logit_B1)).mean()
 
 
 def r1_penalty(real_logit_B1: torch.Tensor, real_BCHW: torch.Tensor) -> torch.Tensor:
@@ -37,4 +37,9 @@ def lazy_r1(
 
 def consistency(augmented_logit_B1: torch.Tensor, logit_B1: torch.Tensor) -> torch.Tensor:
     """Mean squared difference of D's logits with and without augmentation (arXiv 2002.04724); both sides learn."""
-    return F.mse_loss(augmented_logit_B1, logit_B1)
+    return F.mse_loss(full(augmented_logit_B1), full(logit_B1))
+
+
+def full(logit: torch.Tensor) -> torch.Tensor:
+    """At least float32: a loss of 1e-3 beside 1 is lost in bfloat16."""
+    return logit.to(torch.promote_types(logit.dtype, torch.float32))

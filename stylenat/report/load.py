@@ -7,7 +7,7 @@ verdict is shown only while every record that it rested on is still the same fil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stylenat.core import cards, claim_cards
+from stylenat.core import cards, claim_cards, training_cards
 from stylenat.core.controls import Key, flags
 from stylenat.core.errors import InputError, nearest
 from stylenat.core.files import sha256_file
@@ -68,7 +68,7 @@ class ReportData:
     plan: Plan
     models: dict[str, cards.ModelCard]
     datasets: dict[str, cards.DatasetCard]
-    training: dict[str, cards.TrainingCard]
+    training: dict[str, training_cards.TrainingCard]
     detectors: dict[str, cards.DetectorCard]
     protocols: dict[str, cards.ProtocolCard]
     published: dict[str, claim_cards.PublishedCard]
@@ -105,7 +105,7 @@ def load(plan: Plan, results: Path) -> ReportData:
         plan=plan,
         models=models,
         datasets=_cards(plan, "datasets", cards.DatasetCard),
-        training=_cards(plan, "training", cards.TrainingCard),
+        training=_cards(plan, "training", training_cards.TrainingCard),
         detectors=_cards(plan, "detectors", cards.DetectorCard),
         protocols=protocols,
         published=_cards(plan, "published", claim_cards.PublishedCard),

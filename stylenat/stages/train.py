@@ -1,63 +1,120 @@
 """Stage `train`: a recipe, a prepared set and a network become a snapshot. Run again to resume."""
 
+import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from stylenat.core.cards import DatasetCard, ModelCard, TrainingCard
+import torch
+from torch import nn
+
+from stylenat.core.cards import DatasetCard, DetectorCard, ModelCard
 from stylenat.core.device import get_device
 from stylenat.core.errors import InputError
 from stylenat.core.files import atomic_path, sha256_file, sha256_json
 from stylenat.core.registry import load_family
 from stylenat.core.snapshot import read_snapshot, write_snapshot
+from stylenat.core.training_cards import TrainingCard
 from stylenat.data.view import open_prepared
-from stylenat.training.loop import LOG_NAME, train
+from stylenat.training import memory
+from stylenat.training.group import join
+from stylenat.training.loop import LOG_NAME, Recipe, train
 
 
-def run(
-    *,
-    model: ModelCard,
-    training: TrainingCard,
-    dataset: DatasetCard,
-    manifest: Path,
-    rundir: Path,
-    snapshot: Path,
-    history: Path,
-    device: str,
-    initial: Path | None = None,
-) -> None:
-    """Train `model`, write the average's weights to `snapshot` and the log to `history`.
+@dataclass(frozen=True)
+class Work:
+    """A model to be trained, by which recipe, on which prepared set; the snapshot that it grows from, if it does.
 
-    `initial` is the snapshot of the model that the card says this one grows from.
+    `detector` is the card and the file of the recipe's quick FID, if it has one.
+    """
+
+    model: ModelCard
+    training: TrainingCard
+    dataset: DatasetCard
+    manifest: Path
+    initial: Path | None = None
+    detector: tuple[DetectorCard, Path] | None = None
+
+    def recipe(self) -> tuple[Recipe, str]:
+        """The recipe, and a digest of what decides the weights: architecture, training and images.
+
+        Raises:
+            InputError: the images or the initial weights are not there or not those that the cards name.
+        """
+        model, initial = self.model, self.initial
+        if model.family is None:
+            raise InputError(f"model '{model.name}' has no family to train")
+        if (model.initial is None) != (initial is None):
+            found = f"--initial {initial}" if initial else "no --initial"
+            raise InputError(f"model '{model.name}': found {found}, its card says initial: {model.initial or 'none'}")
+        images, flips = open_prepared(self.manifest), self.dataset.flips and self.training.flips
+        parts = [model.arch, self.training.decisive(), images.fingerprint, flips]
+        grown_from = None if initial is None else read_snapshot(initial, model.initial)
+        digest = sha256_json(parts if initial is None else [*parts, sha256_file(initial)])
+        return Recipe(load_family(model.family), model.arch, self.training, images, flips, grown_from), digest
+
+    def extractor(self, device: torch.device) -> nn.Module | None:
+        """The network of the recipe's quick FID."""
+        quick = self.training.quick_fid
+        if quick is None:
+            return None
+        if self.detector is None:
+            raise InputError(
+                f"training '{self.training.name}' has quick_fid with detector '{quick.detector}'; expected its weights,"
+                " --detector-weights FOLDER"
+            )
+        from stylenat.features.extract import build_extractor  # brings in the detectors' libraries
+
+        return build_extractor(*self.detector, device)
+
+
+def run(work: Work, rundir: Path, snapshot: Path, history: Path, device: str, deadline: float | None = None) -> None:
+    """Train, write the average's weights to `snapshot` and the log to `history`.
 
     States lie in a folder of `rundir` named by a digest of architecture, recipe and images, so that a changed card
-    never goes on from another recipe's state.
+    never goes on from another recipe's state. Under torchrun this is one of its processes.
 
     Raises:
+        Unfinished: a signal came, or `deadline` (of the monotonic clock) is near; running again goes on.
         InputError: the device or the images are not there or do not fit, the initial weights are another model's, or
             the training diverged.
     """
-    if model.family is None:
-        raise InputError(f"model '{model.name}' has no family to train")
-    if (model.initial is None) != (initial is None):
-        found = f"--initial {initial}" if initial else "no --initial"
-        raise InputError(f"model '{model.name}': found {found}, its card says initial: {model.initial or 'none'}")
-    where, images = get_device(device), open_prepared(manifest)
-    flips = dataset.flips and training.flips
-    recipe = [model.arch, training.model_dump(mode="json"), images.fingerprint, flips]
-    grown_from = None if initial is None else read_snapshot(initial, model.initial)
-    digest = sha256_json(recipe if initial is None else [*recipe, sha256_file(initial)])
-    folder = Path(rundir) / digest[:12]
-    trainer = train(
-        family=load_family(model.family),
-        arch=model.arch,
-        card=training,
-        images=images,
-        flips=flips,
-        rundir=folder,
-        device=where,
-        initial=grown_from,
-    )
-    metadata = {"model": model.name, "training": training.name, "nimg": str(trainer.nimg), "recipe_sha256": digest}
-    write_snapshot(trainer.average.state_dict(), snapshot, {**metadata, "seed": str(training.seed)})
-    with atomic_path(history) as temporary:
-        shutil.copyfile(folder / LOG_NAME, temporary)
+    with join(get_device(device)) as (group, own):
+        recipe, digest = work.recipe()
+        folder = Path(rundir) / digest[:12]
+        extractor = work.extractor(own) if group.first else None
+        trainer = train(recipe, folder, own, group=group, extractor=extractor, deadline=deadline)
+        if not group.first:
+            return
+        metadata = {"model": work.model.name, "training": work.training.name, "nimg": str(trainer.nimg)}
+        metadata |= {"recipe_sha256": digest, "seed": str(work.training.seed)}
+        write_snapshot(trainer.average.state_dict(), snapshot, metadata)
+        with atomic_path(history) as temporary:
+            shutil.copyfile(folder / LOG_NAME, temporary)
+
+
+def plan(work: Work, rundir: Path, device: str) -> str:
+    """What `run` would do, in JSON: the resolved recipe, where it would go on, and what memory a process needs.
+
+    Raises:
+        InputError: as `run`, before the first step.
+    """
+    where = get_device(device)
+    recipe, digest = work.recipe()
+    trainer = recipe.trainer(where)
+    card, folder = work.training, Path(rundir) / digest[:12]
+    needed = memory.estimate(trainer)
+    states = sorted(path.name for path in (folder / "state").glob("[0-9]*"))
+    resolved = {
+        "model": work.model.name,
+        **recipe.options(),
+        "rundir": str(folder),
+        "goes_on_from": states[-1] if states else None,
+        "steps": -(-card.total_nimg // card.batch_size),
+        "passes_a_step": card.passes,
+        "parameters": {part: sum(p.numel() for p in learned) for part, learned in trainer.learned.items()},
+        "memory_bytes": {"peak": needed.peak, "phase": needed.peak_phase, "between_steps": needed.lasting},
+        "available_bytes": memory.available(where),
+        "device": str(where),
+    }
+    return json.dumps(resolved, indent=2, sort_keys=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from stylenat.core.cards import TrainingCard
+from stylenat.core.training_cards import TrainingCard
 
 
 def decay_at(card: TrainingCard, nimg: int) -> float:
@@ -22,7 +22,7 @@ class Average:
     """Moves one network towards another of the same kind: parameters averaged, what else a state holds as told."""
 
     def __init__(self, average: nn.Module, network: nn.Module, buffers: str) -> None:
-        self.parameters = list(zip(average.parameters(), network.parameters(), strict=True))
+        self.means, self.values = list(average.parameters()), list(network.parameters())
         named, names = dict(network.named_parameters()), average.state_dict()
         tracked = [name for name in names if name not in named]
         self.buffers = [(average.get_buffer(name), network.get_buffer(name)) for name in tracked]
@@ -31,8 +31,7 @@ class Average:
     @torch.no_grad()
     def update(self, decay: float) -> None:
         """One step with this weight of the old average."""
-        for mean, value in self.parameters:
-            mean.lerp_(value, 1 - decay)
+        torch._foreach_lerp_(self.means, self.values, 1 - decay)
         for mean, value in self.buffers:
             if self.average_buffers and mean.is_floating_point():
                 mean.lerp_(value, 1 - decay)

@@ -7,8 +7,8 @@ as one would (arXiv 1912.04958, appendix B): c = interval / (interval + 1), rate
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stylenat.core.cards import Adam, TrainingCard
 from stylenat.core.interface import Part
+from stylenat.core.training_cards import Adam, TrainingCard
 
 
 @dataclass(frozen=True)

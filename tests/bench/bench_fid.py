@@ -3,8 +3,8 @@
 One network, one Inception-v3 with random weights, the same images. The official way writes PNG files, reads them back
 and takes scipy's sqrtm; its detector and distance are the package pytorch-fid. Statistics of the reals are at hand for
 every side. Overhead is what a side takes beyond the generator and the detector alone, which are timed on the first
-images of every chunk, just before ours works on the chunk. Ours is the median over chunks, so that a machine that is slow
-for a while does not decide, and its distance.
+images of every chunk, just before ours works on the chunk. Ours is the median over chunks, so that a machine that is
+slow for a while does not decide, and its distance.
 """
 
 import statistics

@@ -2,8 +2,8 @@
 
 import torch
 
-from stylenat.core.cards import TrainingCard
 from stylenat.core.interface import GeneratorSpec
+from stylenat.core.training_cards import TrainingCard
 from stylenat.objectives.logistic import LogisticObjective
 
 ARCH = {"width": 8}
@@ -21,6 +21,9 @@ class Generator(torch.nn.Module):
     def forward(self, z_BZ, labels_B=None):
         return self.layers(z_BZ).view(-1, 3, 8, 8)
 
+    def levels(self):
+        return [(8, layer) for layer in self.layers]
+
 
 class Discriminator(torch.nn.Module):
     """With a spectral norm, whose vectors are part of the state; gives NaN from one call on if told so."""
@@ -34,7 +37,8 @@ class Discriminator(torch.nn.Module):
     def forward(self, image_BCHW):
         logit = self.layers(image_BCHW)
         if self.breaks_at_step is not None and self.training:
-            self.steps += not image_BCHW.requires_grad and torch.is_grad_enabled()
+            numbers = type(image_BCHW) is torch.Tensor
+            self.steps += numbers and not image_BCHW.requires_grad and torch.is_grad_enabled()
         broken = self.breaks_at_step is not None and self.steps > 4 * self.breaks_at_step
         return logit * float("nan") if broken else logit
 

@@ -168,3 +168,7 @@ class SkeletonGenerator(nn.Module):
             x_BTC = level(x_BTC, w_BW, path)
             rgb_BCHW = to_rgb(x_BTC, rgb_BCHW)
         return rgb_BCHW.float()
+
+    def levels(self) -> list[tuple[int, nn.Module]]:
+        """The levels, each with the side of its maps in px."""
+        return [(resolution_of(index), level) for index, level in enumerate(self.layers)]

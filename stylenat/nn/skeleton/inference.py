@@ -40,8 +40,8 @@ class Path(Protocol):
 
 
 def path_for(z_BZ: Tensor) -> Path | None:
-    """A path for one call; None where a gradient is taken, a compiler traces, or nothing here serves the device."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+    """A path for one call; None where a gradient is taken, a compiler traces, or nothing here serves the tensor."""
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or type(z_BZ) is not Tensor:
         return None
     if fusable(z_BZ):
         return FoldedPath()

@@ -139,9 +139,15 @@ def test_the_checkout_comes_first_and_once(monkeypatch, tmp_path):
 
 def test_a_training_reads_the_snapshot_that_it_grows_from():
     run = lookup()
-    assert run.training_options(w(model="stylenat-demo-32")) == "--device cpu"
-    assert set(run.training_inputs(w(model="stylenat-demo-32"))) == {"manifest"}
+    assert run.training_options(w(model="stylenat-demo-64")) == "--device cpu"
+    assert set(run.training_inputs(w(model="stylenat-demo-64"))) == {"manifest"}
     inputs = run.training_inputs(w(model="stylegan-xl-demo-32"))
     stem = "results/train/stylegan-xl-demo-16/snapshot.safetensors"
     assert str(inputs["initial"]) == stem
     assert run.training_options(w(model="stylegan-xl-demo-32")) == f"--device cpu --initial {stem}"
+
+
+def test_a_training_with_a_quick_fid_reads_its_detector():
+    run, model = lookup(), w(model="stylenat-demo-32")
+    assert str(run.training_inputs(model)["detector"]) == "results/fetch/weights/inception-random-64.pth"
+    assert run.training_options(model) == "--device cpu --detector-weights results/fetch/weights"

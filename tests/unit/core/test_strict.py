@@ -1,9 +1,10 @@
 import pytest
 
-from stylenat.core.cards import DatasetCard, ModelCard, TrainingCard
+from stylenat.core.cards import DatasetCard, ModelCard
 from stylenat.core.claim_cards import ClaimCard
 from stylenat.core.errors import InputError
 from stylenat.core.strict import parse, read_yaml
+from stylenat.core.training_cards import TrainingCard
 
 DATASET = {
     "name": "d",

@@ -83,16 +83,16 @@ def test_a_whole_iteration_is_the_official_one(case):
     before_d, before_g = weights(trainer.discriminator), weights(trainer.generator)
     batch = GoldenBatch(trainer.generator, trainer.discriminator, golden.images(4, 32), range(4), 0, 0)
     d_round, r1_round, g_round = trainer.objective.rounds
-    values = trainer.run_round(d_round, batch)
+    values = trainer.run_round(d_round, [batch])
     total = values["loss_d"] + constants["bcr_fake_lambda"] * (values["bcr_fake"] + values["bcr_real"])
     assert total == near(expected["d_total"], LOSS)
     assert values["grad_norm_d"] == near(expected["d_grad_norm_before_clip"], NORM)
     after = expected["d_delta_norms_after_main_step"]
     assert moved(trainer.discriminator, before_d, after) == near(after, NORM)
-    assert trainer.run_round(r1_round, batch)["r1"] == near(expected["r1"], 10 * LOSS)
+    assert trainer.run_round(r1_round, [batch])["r1"] == near(expected["r1"], 10 * LOSS)
     after = expected["d_delta_norms_after_r1_step"]
     assert moved(trainer.discriminator, before_d, after) == near(after, NORM)
-    assert trainer.run_round(g_round, batch)["loss_g"] == near(expected["g_loss"], 10 * LOSS)
+    assert trainer.run_round(g_round, [batch])["loss_g"] == near(expected["g_loss"], 10 * LOSS)
     after = own_names(expected["g_delta_norms"])
     assert moved(trainer.generator, before_g, after) == near(after, AFTER_STEPS)
     trainer.averaging.update(ema.decay_at(trainer.card, 0))

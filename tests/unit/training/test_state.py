@@ -12,7 +12,7 @@ from support.training import ARCH, Family, Noise, card
 
 from stylenat.core.errors import InputError
 from stylenat.core.snapshot import write_snapshot
-from stylenat.training.loop import train
+from stylenat.training.loop import Recipe, train
 from stylenat.training.state import load_state, save_state
 from stylenat.training.step import Trainer
 
@@ -43,28 +43,29 @@ def full_disk():
         signal.signal(signal.SIGXFSZ, action)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
-def test_a_broken_hash_file_is_a_torn_state(trained, content, capsys):
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[]", b"{}"])
+def test_a_broken_manifest_is_a_torn_state(trained, content, capsys):
     _, folder = trained
-    (folder / "000000000012.sha256").write_bytes(content)
-    assert load_state(fresh(), folder) == folder / "000000000008.pt"
-    assert "000000000012.pt: torn or altered" in capsys.readouterr().err
+    (folder / "000000000012/manifest.json").write_bytes(content)
+    assert load_state(fresh(), folder)[0] == folder / "000000000008"
+    assert "000000000012: torn or altered" in capsys.readouterr().err
 
 
 def test_a_new_state_outlives_torn_ones_with_later_positions(trained):
     _, folder = trained
-    for path in folder.glob("*.pt"):
+    for path in folder.glob("*/average.safetensors"):
         path.write_bytes(b"torn")
     trainer = fresh()
     trainer.iterate(Noise(), flips=False)
     path = save_state(trainer, folder)
-    assert load_state(fresh(), folder) == path
+    assert load_state(fresh(), folder)[0] == path
 
 
 def test_what_a_killed_run_left_half_written_is_removed(trained):
     trainer, folder = trained
-    left = folder / ".000000000016.pt.abcd.tmp"
-    left.write_bytes(b"half")
+    left = folder / ".000000000016.abcd.tmp"
+    left.mkdir()
+    (left / "generator.safetensors").write_bytes(b"half")
     save_state(trainer, folder)
     assert not left.exists()
 
@@ -73,7 +74,7 @@ def test_a_state_of_other_networks_is_refused_in_one_line(trained):
     _, folder = trained
     other = fresh()
     other.discriminator = torch.nn.Linear(2, 1)
-    with pytest.raises(InputError, match=r"000000000012\.pt: a whole state, but of other networks.*; remove"):
+    with pytest.raises(InputError, match=r"000000000012: a whole state, but of other networks.*; remove"):
         load_state(other, folder)
 
 
@@ -81,7 +82,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_states_before(trained):
     trainer, folder = trained
     before = sorted(path.name for path in folder.iterdir())
     trainer.iterate(Noise(), flips=False)
-    with full_disk(), pytest.raises(InputError, match=r"000000000016\.pt: the state can't be written"):
+    with full_disk(), pytest.raises(InputError, match=r"000000000016: the state can't be written"):
         save_state(trainer, folder)
     assert sorted(path.name for path in folder.iterdir()) == before
     with full_disk(), pytest.raises(OSError, match="large"):
@@ -115,6 +116,5 @@ def test_equal_snapshots_are_equal_bytes(tmp_path):
 
 @pytest.mark.parametrize(("log_nimg", "expected"), [(320, [64]), (24, [24, 48, 64])])
 def test_the_end_of_the_recipe_has_a_log_line(tmp_path, log_nimg, expected):
-    options = {"images": Noise(), "flips": False, "rundir": tmp_path, "device": torch.device("cpu")}
-    train(family=Family(), arch=ARCH, card=card(log_nimg=log_nimg), **options)
+    train(Recipe(Family(), ARCH, card(log_nimg=log_nimg), Noise(), flips=False), tmp_path, torch.device("cpu"))
     assert [json.loads(line)["nimg"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == expected
