@@ -96,7 +96,7 @@ def by_hand(generator, discriminator, real):
 def test_a_step_is_the_simultaneous_update_written_by_hand(trainer, batch):
     generator, discriminator = copy.deepcopy(trainer.generator), copy.deepcopy(trainer.discriminator)
     g_gradients, d_gradients, expected = by_hand(generator, discriminator, batch.real_BCHW)
-    values = trainer.run_round(trainer.objective.rounds[0], batch)
+    values = trainer.run_round(trainer.objective.rounds[0], [batch])
     for name, value in expected.items():
         assert values[name] == pytest.approx(value.item(), rel=1e-4), name
     for network, copied, gradients in (
@@ -120,11 +120,12 @@ def test_a_step_is_the_simultaneous_update_written_by_hand(trainer, batch):
 def test_images_are_made_once_and_the_discriminator_sees_nothing_of_their_graph(trainer, batch):
     made, seen = [], []
     trainer.generator.register_forward_hook(lambda *_: made.append(1))
-    trainer.discriminator.register_forward_hook(lambda _, args, __: seen.append(args[0].requires_grad))
-    trainer.run_round(trainer.objective.rounds[0], batch)
+    trainer.discriminator.register_forward_hook(lambda _, args, __: seen.append((args[0].requires_grad, len(args[0]))))
+    trainer.run_round(trainer.objective.rounds[0], [batch])
     assert len(made) == 1
-    # The generator's call, then fake, real (for R1), augmented fake, augmented real.
-    assert seen == [True, False, True, False, False]
+    count = len(batch.places)
+    # The generator's call; then fakes, augmented fakes and augmented reals at once, and reals, for R1.
+    assert seen == [(True, count), (False, 3 * count), (True, count)]
 
 
 def test_one_round_of_both_networks_at_plain_rates():
@@ -158,7 +159,7 @@ def test_weights_of_zero_switch_regularisers_off(batch):
 
 
 def test_every_parameter_gets_a_finite_gradient(trainer, batch):
-    trainer.run_round(trainer.objective.rounds[0], batch)
+    trainer.run_round(trainer.objective.rounds[0], [batch])
     for network in (trainer.generator, trainer.discriminator):
         assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
     assert all(parameter.grad.any() for parameter in trainer.discriminator.parameters())
