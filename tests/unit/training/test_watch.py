@@ -61,6 +61,12 @@ def test_pictures_show_the_same_latents_as_the_network_changes(tmp_path):
     assert not np.array_equal(shown[0][:8, :8], shown[0][:8, 8:16])
 
 
+def test_the_latents_of_a_picture_are_the_same_at_every_look(tmp_path):
+    trainer = Trainer(Family(), ARCH, card(), CPU)
+    watch = Watch(trainer, Noise(), tmp_path, None)
+    assert watch.write_grid().read_bytes() == watch.write_grid().read_bytes()
+
+
 def test_a_picture_is_a_square_of_what_the_average_makes(tmp_path):
     trainer = Trainer(Family(), ARCH, card(), CPU)
     with torch.no_grad():
