@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stylenat.nn.linear import Linear
+
 BATCH_NORM_EPS = 1e-3
 BATCH_NORM_MOMENTUM = 0.01
 MLP_RATIO = 4
@@ -48,8 +50,8 @@ class MLP(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = BatchNorm(channels)
-        self.fc1 = nn.Linear(channels, MLP_RATIO * channels)
-        self.fc2 = nn.Linear(MLP_RATIO * channels, channels)
+        self.fc1 = Linear(channels, MLP_RATIO * channels)
+        self.fc2 = Linear(MLP_RATIO * channels, channels)
 
     def forward(self, x_BGPC: Tensor) -> Tensor:
         """(B, G, P, C) to the same shape."""
@@ -75,10 +77,10 @@ class AttentionBlock(Block):
         super().__init__(channels)
         self.head_dim = channels // heads
         self.norm = BatchNorm(channels)
-        self.query_dense = nn.Linear(channels, channels)
-        self.key_dense = nn.Linear(source_channels, self.head_dim)
-        self.value_dense = nn.Linear(source_channels, self.head_dim)
-        self.output_dense = nn.Linear(channels, channels)
+        self.query_dense = Linear(channels, channels)
+        self.key_dense = Linear(source_channels, self.head_dim)
+        self.value_dense = Linear(source_channels, self.head_dim)
+        self.output_dense = Linear(channels, channels)
 
 
 class CrossBlock(AttentionBlock):

@@ -11,6 +11,7 @@ from torch import nn
 
 from stylenat.core.errors import InputError
 from stylenat.nn.constants import register_constant
+from stylenat.nn.linear import Linear
 
 HIDDEN = -100.0  # added to the logits of another region's keys, as in Swin
 BAND_BYTES = 4 << 20  # of windows that are attended at a time where no gradient is taken
@@ -25,10 +26,10 @@ class DoubleAttention(nn.Module):
             raise InputError(f"{dim} channels, {num_heads} heads, windows of {window} px on {side} px do not fit")
         self.num_heads, self.window = num_heads, window
         self.shift = window // 2 if side > window else 0
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Linear(dim, 3 * dim)
         tables = (torch.zeros((2 * window - 1) ** 2, num_heads // 2) for _ in range(2))
         self.relative_position_bias_table = nn.ParameterList(nn.Parameter(table) for table in tables)
-        self.proj = nn.Linear(dim, dim)
+        self.proj = Linear(dim, dim)
         register_constant(self, "index_TT", lambda: relative_position_index(window))
         register_constant(self, "hidden_2TT", lambda: hidden_regions(window))
 

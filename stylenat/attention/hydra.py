@@ -12,6 +12,7 @@ from torch import nn
 from stylenat.attention.dispatch import Partition, hydra_attention
 from stylenat.core.device import concrete
 from stylenat.core.errors import InputError
+from stylenat.nn.linear import Linear
 
 CPU = torch.device("cpu")
 
@@ -40,11 +41,11 @@ class HydraAttention(nn.Module):
         _check_heads(dim, num_heads)
         self.num_heads = num_heads
         self.partitions = divide_heads(num_heads, kernel_sizes, dilations)
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Linear(dim, 3 * dim)
         self.rpb = nn.ParameterList(
             nn.Parameter(torch.zeros(heads, 2 * kernel - 1, 2 * kernel - 1)) for heads, kernel, _ in self.partitions
         )
-        self.proj = nn.Linear(dim, dim)
+        self.proj = Linear(dim, dim)
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
         """The attended map, (B, H, W, C)."""
@@ -64,9 +65,9 @@ class FullAttention(nn.Module):
         super().__init__()
         _check_heads(dim, num_heads)
         self.num_heads, self.resolution = num_heads, resolution
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Linear(dim, 3 * dim)
         self.rpb = nn.Parameter(torch.zeros(num_heads, 2 * resolution - 1, 2 * resolution - 1))
-        self.proj = nn.Linear(dim, dim)
+        self.proj = Linear(dim, dim)
 
     def forward(self, x_BHWC: torch.Tensor) -> torch.Tensor:
         """The attended map, (B, H, W, C)."""

@@ -18,6 +18,7 @@ from stylenat.core.interface import GeneratorSpec
 from stylenat.nn.constants import register_constant
 from stylenat.nn.equalized import EqualLinear
 from stylenat.nn.init import init_transformer
+from stylenat.nn.linear import Linear
 from stylenat.nn.norms import AdaIN, PixelNorm
 from stylenat.nn.position import position_axes
 from stylenat.nn.resample import UpsampleFIR, enlarge
@@ -49,8 +50,8 @@ class MLP(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(channels, MLP_RATIO * channels)
-        self.fc2 = nn.Linear(MLP_RATIO * channels, channels)
+        self.fc1 = Linear(channels, MLP_RATIO * channels)
+        self.fc2 = Linear(MLP_RATIO * channels, channels)
 
     def forward(self, x_BTC: torch.Tensor) -> torch.Tensor:
         """(B, T, C) to the same shape."""
@@ -83,7 +84,7 @@ class Upsample(nn.Module):
         super().__init__()
         self.side = side
         self.norm = nn.LayerNorm(in_channels)
-        self.reduction = nn.Linear(in_channels, out_channels, bias=False)
+        self.reduction = Linear(in_channels, out_channels, bias=False)
         self.alpha = nn.Parameter(torch.zeros(1))
         for axis, name in enumerate(("code_1WC", "code_H1C")):
             register_constant(self, name, partial(_position_axis, 2 * side, out_channels, axis))
