@@ -30,8 +30,13 @@ def forward(generator, z_BZ, attend=None):
 def block_forward(block, x_BTC, w_BW, attend):
     """Attention and MLP, each with its own normalised input and residual sum."""
     x_BTC = x_BTC + attend(block.attn, adain(block.norm1, x_BTC, w_BW), block.side)
-    hidden = F.gelu(block.mlp.fc1(adain(block.norm2, x_BTC, w_BW)))
-    return x_BTC + block.mlp.fc2(hidden)
+    hidden = F.gelu(linear(block.mlp.fc1, adain(block.norm2, x_BTC, w_BW)))
+    return x_BTC + linear(block.mlp.fc2, hidden)
+
+
+def linear(layer, x_C):
+    """torch's own operator, whatever the layer takes."""
+    return F.linear(x_C, layer.weight, layer.bias)
 
 
 def adain(norm, x_BTC, w_BW):
@@ -44,7 +49,7 @@ def attention_forward(attn, x_BTC, side):
     """Each partition by the definition; outputs put together in the order of the heads."""
     if isinstance(attn, FullAttention):
         return attn(x_BTC.unflatten(1, (side, side))).flatten(1, 2)
-    qkv = attn.qkv(x_BTC).unflatten(1, (side, side)).unflatten(-1, (3, attn.num_heads, -1))
+    qkv = linear(attn.qkv, x_BTC).unflatten(1, (side, side)).unflatten(-1, (3, attn.num_heads, -1))
     q, k, v = qkv.permute(3, 0, 4, 1, 2, 5)
     q = q * q.shape[-1] ** -0.5
     outputs, first = [], 0
@@ -52,7 +57,7 @@ def attention_forward(attn, x_BTC, side):
         part = slice(first, first + heads)
         outputs.append(reference.attend(q[:, part], k[:, part], v[:, part], kernel, dilation, bias, 1.0))
         first += heads
-    return attn.proj(torch.cat(outputs, dim=1).permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2))
+    return linear(attn.proj, torch.cat(outputs, dim=1).permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2))
 
 
 def upsample_forward(upsample, x_BTC):
@@ -60,7 +65,7 @@ def upsample_forward(upsample, x_BTC):
     side = upsample.side
     x_BCHW = x_BTC.transpose(1, 2).reshape(len(x_BTC), -1, side, side).contiguous()
     x_BCHW = F.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
-    x_BTC = upsample.reduction(upsample.norm(x_BCHW.flatten(2).transpose(1, 2).contiguous()))
+    x_BTC = linear(upsample.reduction, upsample.norm(x_BCHW.flatten(2).transpose(1, 2).contiguous()))
     x_BCHW = x_BTC.transpose(1, 2).reshape(len(x_BTC), -1, 2 * side, 2 * side).contiguous()
     x_BCHW = x_BCHW + upsample.alpha * position_code(2 * side, x_BCHW.shape[1])
     return x_BCHW.flatten(2).transpose(1, 2).contiguous()

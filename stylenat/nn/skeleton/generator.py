@@ -161,14 +161,14 @@ class SkeletonGenerator(nn.Module):
         self.apply(init_transformer)
 
     def forward(self, z_BZ: torch.Tensor, labels_B: torch.Tensor | None = None) -> torch.Tensor:
-        """Latents (B, Z) to images (B, 3, H, W), float32, ImageNet-normalised; labels are ignored."""
+        """Latents (B, Z) to images (B, 3, H, W), at least float32, ImageNet-normalised; labels are ignored."""
         w_BW = self.style(z_BZ)
         x_BTC, rgb_BCHW = self.input(len(z_BZ)), None
         path = inference.path_for(z_BZ)
         for level, to_rgb in zip(self.layers, self.to_rgbs, strict=True):
             x_BTC = level(x_BTC, w_BW, path)
             rgb_BCHW = to_rgb(x_BTC, rgb_BCHW)
-        return rgb_BCHW.float()
+        return rgb_BCHW.to(torch.promote_types(rgb_BCHW.dtype, torch.float32))
 
     def levels(self) -> list[tuple[int, nn.Module]]:
         """The levels, each with the side of its maps in px."""
