@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 import torch
-from support import golden
 
 from stylenat.core.catalog import Catalog
 from stylenat.core.registry import ROOT, load_family
@@ -18,6 +17,7 @@ from stylenat.data.view import open_prepared
 from stylenat.objectives import Batch
 from stylenat.stages import fetch, prepare
 from stylenat.training.step import Trainer
+from support import golden
 
 MODEL, STEPS = "stylenat-demo-32", 30
 GOLDEN = Path(__file__).parents[1] / "golden" / f"curve-{MODEL}.json"
