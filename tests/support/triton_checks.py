@@ -238,12 +238,18 @@ def amend_interpreter():
             _patch_lang(self.fn)
         return self.rewrite()(*arguments, **named)
 
+    def patch_with_scalars(tensor, scope, patch=interpreter._patch_lang_tensor):
+        patch(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
+
     InterpretedFunction.__call__ = call
+    interpreter._patch_lang_tensor = patch_with_scalars
     object.__setattr__(interpreter_builder.options, "sanitize_overflow", False)
 
 
 if __name__ == "__main__":
     import triton.language as tl
+    from triton.runtime import interpreter
     from triton.runtime.interpreter import (
         InterpretedFunction,
         InterpreterBuilder,
