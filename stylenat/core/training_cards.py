@@ -86,6 +86,10 @@ class TrainingCard(Strict):
         """Passes a step, over all processes."""
         return self.batch_size // (self.pass_size or self.batch_size)
 
+    def processes(self, at_most: int) -> int:
+        """Into how many processes the passes of a step can be divided, at most so many, but at least one."""
+        return max(count for count in range(1, max(1, at_most) + 1) if self.passes % count == 0)
+
     def decisive(self) -> dict[str, Any]:
         """What decides the weights at a position: a state goes on under any recipe that has this in common."""
         data = self.model_dump(mode="json", exclude={*_REMARKS, *_WATCHING, *_HOW})

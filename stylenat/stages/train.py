@@ -18,7 +18,8 @@ from stylenat.core.training_cards import TrainingCard
 from stylenat.data.view import open_prepared
 from stylenat.training import memory
 from stylenat.training.group import join
-from stylenat.training.loop import LOG_NAME, Recipe, train
+from stylenat.training.loop import LOG_NAME, STATE_FOLDER, Recipe, train
+from stylenat.training.state import newest_valid
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,11 @@ def plan(work: Work, rundir: Path, device: str) -> str:
     trainer = recipe.trainer(where)
     card, folder = work.training, Path(rundir) / digest[:12]
     needed = memory.estimate(trainer)
-    states = sorted(path.name for path in (folder / "state").glob("[0-9]*"))
     resolved = {
         "model": work.model.name,
         **recipe.options(),
         "rundir": str(folder),
-        "goes_on_from": states[-1] if states else None,
+        "goes_on_from": newest_valid(folder / STATE_FOLDER),
         "steps": -(-card.total_nimg // card.batch_size),
         "passes_a_step": card.passes,
         "parameters": {part: sum(p.numel() for p in learned) for part, learned in trainer.learned.items()},

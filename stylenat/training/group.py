@@ -71,6 +71,15 @@ class Group:
             dist.all_reduce(seen, dist.ReduceOp.MAX, group=self.control)
         return bool(seen.item())
 
+    def agree(self, value: Any) -> Any:
+        """The first process's value, plain data, in every process."""
+        if self.size == 1:
+            return value
+        values = [value]
+        with _told(self):
+            dist.broadcast_object_list(values, 0, group=self.control)
+        return values[0]
+
     def share_first(self, tensors: Sequence[Tensor]) -> None:
         """Give all processes the first one's tensors."""
         if self.size > 1:

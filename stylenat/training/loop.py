@@ -16,6 +16,7 @@ from stylenat.core.interface import Family
 from stylenat.core.training_cards import TrainingCard
 from stylenat.training import memory
 from stylenat.training.group import Group
+from stylenat.training.lease import Lease, alone
 from stylenat.training.log import LOG_NAME, Log
 from stylenat.training.state import load_state, save_state
 from stylenat.training.step import Trainer, TrainingError
@@ -86,15 +87,16 @@ def train(
         needed = memory.remembered(trainer, rundir)
         print(f"training '{recipe.card.name}': {needed}, estimated", file=sys.stderr)
         memory.check_fits(needed, device, recipe.card, trainer.group.size)
-    run = _Run(recipe, trainer, rundir, extractor, deadline)
     end = recipe.card.total_nimg if stop_at_nimg is None else min(stop_at_nimg, recipe.card.total_nimg)
-    try:
-        run.until(end)
-    except InputError as error:
-        kept = f"the last good state is {run.state}" if run.state else "there was no state yet"
-        raise TrainingError(f"{error}; {kept}") from None
-    finally:
-        run.close()
+    with alone(rundir, trainer.group, deadline) as lease:
+        run = _Run(recipe, trainer, rundir, extractor, deadline, lease)
+        try:
+            run.until(end)
+        except InputError as error:
+            kept = f"the last good state is {run.state}" if run.state else "there was no state yet"
+            raise TrainingError(f"{error}; {kept}") from None
+        finally:
+            run.close()
     return trainer
 
 
@@ -102,9 +104,15 @@ class _Run:
     """One process's way through a training: steps, states, log and pictures."""
 
     def __init__(
-        self, recipe: Recipe, trainer: Trainer, rundir: Path, extractor: nn.Module | None, deadline: float | None
+        self,
+        recipe: Recipe,
+        trainer: Trainer,
+        rundir: Path,
+        extractor: nn.Module | None,
+        deadline: float | None,
+        lease: Lease,
     ) -> None:
-        self.recipe, self.trainer, self.folder = recipe, trainer, rundir / STATE_FOLDER
+        self.recipe, self.trainer, self.folder, self.lease = recipe, trainer, rundir / STATE_FOLDER, lease
         self.state, extra = load_state(trainer, self.folder)
         trainer.share_first()
         self.deadline = deadline
@@ -125,13 +133,15 @@ class _Run:
                 stopper.step_ended()
                 stop = trainer.group.any(stopper.due())
                 due = trainer.nimg // card.state_nimg > (trainer.nimg - card.batch_size) // card.state_nimg
+                if self.lease.lost:
+                    raise TrainingError(f"another trainer took {self.lease.path.parent} over: {self.lease.lost}")
                 if due or stop or trainer.nimg >= end:
                     self._save(stopper)
                 if stop and trainer.nimg < end:
+                    trainer.group.any(False)  # until the state is written: a launcher ends all when one has ended
                     reason = stopper.reason or "another process was told to stop"
-                    raise Unfinished(
-                        f"{reason} at {trainer.nimg} of {card.total_nimg} images; run again to go on from {self.state}"
-                    )
+                    then = f"run again to go on from {self.state}" if trainer.group.first else "the first one kept it"
+                    raise Unfinished(f"{reason} at {trainer.nimg} of {card.total_nimg} images; {then}")
 
     def _save(self, stopper: Stopper) -> None:
         if self.log is not None:

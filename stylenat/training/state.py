@@ -117,21 +117,30 @@ def _states(folder: Path) -> list[Path]:
 def load_state(trainer: Trainer, folder: Path) -> tuple[Path | None, dict[str, Any]]:
     """Put the trainer at the newest valid state; its directory and extra data. Torn ones are skipped with a warning.
 
+    The group's first process chooses the state for all: others may see a shared file system later.
+
     Raises:
         InputError: the state is whole, but of other networks or optimisers.
     """
+    name = trainer.group.agree(newest_valid(folder) if trainer.group.first else None)
+    if name is None:
+        return None, {}
+    path = folder / name
+    try:
+        return path, _load(trainer, path)
+    except (KeyError, RuntimeError, ValueError, SafetensorError):
+        fault = "a whole state, but of other networks or optimisers than the code has now"
+        raise InputError(f"{path}: {fault}; remove {folder} to start over") from None
+
+
+def newest_valid(folder: Path) -> str | None:
+    """The name of the newest state that is whole, if any; others are named on stderr."""
     for path in reversed(_states(folder)):
         reason = _fault(path)
-        if reason is not None:
-            if trainer.group.first:
-                print(f"{path}: torn or altered ({reason}); an older state is tried", file=sys.stderr)
-            continue
-        try:
-            return path, _load(trainer, path)
-        except (KeyError, RuntimeError, ValueError, SafetensorError):
-            fault = "a whole state, but of other networks or optimisers than the code has now"
-            raise InputError(f"{path}: {fault}; remove {folder} to start over") from None
-    return None, {}
+        if reason is None:
+            return path.name
+        print(f"{path}: torn or altered ({reason}); an older state is tried", file=sys.stderr)
+    return None
 
 
 def _fault(path: Path) -> str | None:
