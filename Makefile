@@ -6,13 +6,15 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo example test test-long lint format natten bench clean
+.PHONY: help venv demo example test test-long test-slurm lint format lock natten bench clean
 
 help:
 	@echo "make demo       run the whole workflow in small on this machine and say where the report is"
 	@echo "make test       run the tests"
 	@echo "make test-long  run the tests that take minutes"
+	@echo "make test-slurm run the workflow on a SLURM that it starts on this machine, as root"
 	@echo "make lint       check style: ruff, snakefmt, snakemake --lint"
+	@echo "make lock       write requirements.lock anew from pyproject.toml"
 	@echo "make bench      print speed ratios, both sides in one process, and write records to build/bench"
 	@echo "make clean      remove .venv, what was built, and the demo's results"
 
@@ -38,10 +40,15 @@ example: demo
 
 # One process a core, each of one thread: far faster than one process of many threads, for the networks are small.
 test: $(READY)
-	OMP_NUM_THREADS=1 python -m pytest -m "not long" -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest -m "not long and not slurm" -n logical --maxprocesses 4 --dist loadfile
 
 test-long: $(READY)
 	python -m pytest -m long
+
+# On a SLURM of one node, from Debian's packages; as root. SELECT=short leaves all but one run out.
+SELECT ?= slurm
+test-slurm: $(READY)
+	python -m pytest -m $(SELECT) tests/slurm
 
 lint: $(READY)
 	ruff check .
@@ -53,6 +60,14 @@ format: $(READY)
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile workflow
+
+# All packages below the pins, with hashes, for Linux on x86-64. What is locked stays as it is unless a pin moves it.
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv==0.13.9
+	build/lock/bin/uv --no-config pip compile --quiet --generate-hashes --no-annotate --python-version 3.11 \
+	    --python-platform x86_64-unknown-linux-gnu --custom-compile-command 'make lock' \
+	    --output-file requirements.lock pyproject.toml
 
 # natten 0.17.5's own CPU operators: tuned, to compare with, and as its own build leaves them. Some minutes each.
 natten: $(READY)
@@ -75,6 +90,7 @@ bench: $(READY) natten
 	python tests/bench/bench_training.py --out $(BENCH_OUT)
 	python tests/bench/bench_training_gpu.py --out $(BENCH_OUT)
 	python tests/bench/bench_gpu.py --out $(BENCH_OUT)
+	python tests/bench/bench_workflow.py --out $(BENCH_OUT)
 
 clean:
 	rm -rf $(VENV) results build .snakemake

@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 min_version("9.1")
 
 
-configfile: "config/config.yaml"
+configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -32,6 +32,11 @@ rule all:
         RUN.records,
         RUN.verdicts,
         RESULTS / paths.REPORT,
+
+
+# What would keep Snakemake waiting for ever is refused before anything is submitted.
+onstart:
+    check_cluster()
 
 
 # The report is rendered again without what failed, so that it never shows a verdict on a record that is gone.

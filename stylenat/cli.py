@@ -10,8 +10,6 @@ from stylenat.core.catalog import KINDS, Catalog
 from stylenat.core.errors import InputError, Unfinished
 from stylenat.core.registry import ROOT
 
-CONTINUE = 75  # EX_TEMPFAIL: the same command goes on with the work
-
 
 class _Tee:
     """A stderr that also keeps whole lines in a log file; progress bars, redrawn with carriage returns, stay out."""
@@ -60,6 +58,14 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"found {value}, expected at least 1")
+    return value
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"found {value}, expected at least 0")
     return value
 
 
@@ -113,6 +119,12 @@ def _make_stages(commands: Any) -> None:
     _paths(train, "history", "out", required=False)
     train.add_argument("--detector-weights", type=Path, help="folder of the weights for the recipe's quick FID")
     train.add_argument("--time-limit", type=_minutes, metavar="MINUTES", help="stop in good order before so long")
+    train.add_argument(
+        "--processes",
+        type=_count,
+        default=0,
+        help="at most so many, a GPU each; fewer where passes don't divide; 0: one",
+    )
     train.add_argument("--dry-run", action="store_true", help="print the resolved plan and the memory it needs")
     train.add_argument("--initial", type=Path, help="snapshot of the trained model that this one grows from")
     _device(train)
@@ -174,6 +186,9 @@ def _show_stages(commands: Any) -> None:
     report.add_argument("--readme", type=Path, help="also render the verdict table between this file's markers")
     check = _add(commands, "check", "check all cards, and what a run needs that is not there")
     check.add_argument("run_files", nargs="*", type=Path, default=[], help="run configurations, e.g. config/paper.yaml")
+    check.add_argument(
+        "--cluster", action="store_true", help="also ask SLURM whether jobs would start, and be seen to end"
+    )
     attention = _add(commands, "attention", "show the attention's backends, and why one is unavailable")
     attention.add_argument("--list", action="store_true", help="list them (what it does anyway)")
     _device(attention)
@@ -197,6 +212,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run one subcommand; a user's mistake ends in one line on stderr and exit status 1, unfinished work in 75."""
     args = build_parser().parse_args(argv)
+    args.given = sys.argv[1:] if argv is None else argv
     try:
         if args.log is not None:
             args.log.parent.mkdir(parents=True, exist_ok=True)
@@ -209,7 +225,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(_fail(f"{place}{error.strerror or error}"))
     except Unfinished as stop:
         print(f"stylenat: unfinished: {' '.join(str(stop).split())}", file=sys.stderr, flush=True)
-        sys.exit(CONTINUE)
+        sys.exit(subcommands.CONTINUE)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import os
 import shlex
 import sys
 import time
@@ -14,6 +15,13 @@ from stylenat.core.catalog import KINDS, Catalog
 from stylenat.core.errors import InputError
 
 STARTED = time.monotonic()  # as near to the process's start as is seen from here
+CONTINUE = 75  # EX_TEMPFAIL: the same command goes on with the work
+RESERVE_SECONDS = 60.0  # of a time limit: what started the training had the clock before it, and ends after it
+
+
+def allowed_seconds(limit_minutes: float) -> float:
+    """What a training may use of its time limit; of a short one, at least half."""
+    return max(60 * limit_minutes - RESERVE_SECONDS, 30 * limit_minutes)
 
 
 def _stage(name: str) -> Callable[..., Any]:
@@ -67,7 +75,11 @@ def run_train(args: argparse.Namespace, catalog: Catalog) -> None:
         return
     if args.out is None or args.history is None:
         raise InputError("train: found no --out or no --history; both are needed unless --dry-run is given")
-    deadline = None if args.time_limit is None else STARTED + 60 * args.time_limit
+    processes = training.processes(args.processes)
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        importlib.import_module("stylenat.training.launch").launch(processes, args.given, CONTINUE)
+        return
+    deadline = None if args.time_limit is None else STARTED + allowed_seconds(args.time_limit)
     stage.run(work, args.rundir, args.out, args.history, args.device, deadline)
 
 
@@ -183,8 +195,17 @@ def run_report(args: argparse.Namespace, catalog: Catalog) -> None:
 
 def run_check(args: argparse.Namespace, catalog: Catalog) -> None:
     """Check all cards, and print a line of each finding."""
-    for line in _stage("check")(catalog, args.run_files):
+    stage = importlib.import_module("stylenat.stages.check")
+    for line in stage.run(catalog, args.run_files):
         print(line)
+    if not args.cluster:
+        return
+    findings = stage.run_cluster(catalog, args.run_files)
+    for finding in findings:
+        print(f"cluster: {finding}", flush=True)
+    wrong = sum(finding.level == "wrong" for finding in findings)
+    if wrong:
+        raise InputError(f"check: found {wrong} of {len(findings)} findings about the cluster wrong, expected none")
 
 
 def run_attention(args: argparse.Namespace, catalog: Catalog) -> None:

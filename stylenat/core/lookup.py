@@ -3,14 +3,16 @@
 Methods take Snakemake's wildcards (any object with the wildcard's name as attribute) and give paths or words.
 """
 
-import math
 import os
+import shlex
+import subprocess
 import sys
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from stylenat.core import paths, provenance
+from stylenat.core.cards import ModelCard, ProtocolCard
 from stylenat.core.catalog import Job, Run
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_json
@@ -27,6 +29,18 @@ def use_checkout(root: Path) -> None:
         os.environ[name] = os.pathsep.join([str(first), *(part for part in rest if part not in ("", str(first)))])
 
 
+def isolate_conda(root: Path) -> str:
+    """Keep the user's own packages out of conda environments; gives what each job's shell command starts with.
+
+    Snakemake hides PYTHONPATH from these jobs, so the command itself names the code under `root`. Without a `conda`
+    command (or shell function) all this is refused before Snakemake asks for one.
+    """
+    if subprocess.run(["bash", "-c", "type conda"], capture_output=True, check=False).returncode:
+        raise InputError(f"--use-conda: no command `conda` on PATH; what to do is in {root / 'docs/environments.md'}")
+    os.environ |= {"PYTHONPATH": str(root), "PYTHONNOUSERSITE": "1"}
+    return f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(root))}; "
+
+
 class Lookup:
     """Answers for one run; every path starts with the run's results folder."""
 
@@ -37,7 +51,12 @@ class Lookup:
         self.logs = self.results / "logs"
         self.records = [self.results / record.path for record in self.plan.records]
         self.verdicts = [self.results / verdict.path for verdict in self.plan.verdicts]
-        self.gpus = 1 if run.card.device == "cuda" else 0
+        # Asked for by thousands of jobs, while the code stays as it is.
+        self._model_code = cache(lambda name: provenance.model_code(run.catalog.model(name)))
+        self._metric_code = cache(lambda *names: provenance.metric_code(*self._cards(*names)))
+
+    def _cards(self, protocol: str, model: str) -> tuple[ProtocolCard, ModelCard]:
+        return self.catalog.protocol(protocol), self.catalog.model(model)
 
     def check_results(self) -> None:
         """Refuse a results folder that can't be written to, before any work."""
@@ -64,15 +83,6 @@ class Lookup:
         checklist = self.catalog.dataset(w.dataset).source.checklist
         listed = f" --checklist {self.run.supplied(checklist.path)}" if checklist is not None else ""
         return f"--raw {self.raw_images(w)}{listed}"
-
-    def prepare_disk_mb(self, w: Any) -> int:
-        """What a prepared set takes on disk, with a tenth to spare: uncompressed RGB, 13.8 GB for FFHQ at 256 px."""
-        card = self.catalog.dataset(w.dataset)
-        return math.ceil(1.1 * card.count * 3 * card.resolution**2 / 1e6)
-
-    def prepare_minutes(self, w: Any) -> int:
-        """Run time to ask for: ten images a second, far less than two cores do, so that slow disks fit."""
-        return 10 + math.ceil(self.catalog.dataset(w.dataset).count / 10 / 60)
 
     def dataset_with_raw(self, w: Any) -> str:
         """Any data set made from a fetched raw folder; they share its source."""
@@ -177,10 +187,10 @@ class Lookup:
     def sample_digest(self, w: Any) -> str:
         """Digest of what decides samples besides the weights: architecture and code."""
         model = self.catalog.model(w.model)
-        return sha256_json([model.family, model.arch, provenance.model_code(model)])[:16]
+        return sha256_json([model.family, model.arch, self._model_code(w.model)])[:16]
 
     def measure_digest(self, w: Any) -> str:
         """Digest of what decides one measurement besides its files: cards and the metric's code."""
         protocol, model = self.catalog.protocol(w.protocol), self.catalog.model(w.model)
         cards = [self.plan.cards["protocols"][protocol.name], model.arch, self.card.machine]
-        return sha256_json([cards, provenance.metric_code(protocol, model)])[:16]
+        return sha256_json([cards, self._metric_code(protocol.name, model.name)])[:16]

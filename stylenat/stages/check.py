@@ -5,8 +5,12 @@ from typing import Any
 
 from stylenat.core.cards import DetectorCard
 from stylenat.core.catalog import KINDS, Catalog, Run
+from stylenat.core.cluster import FILE, read_cluster
 from stylenat.core.errors import InputError
 from stylenat.core.plan import trained_models
+from stylenat.core.slurm import ask_slurm
+from stylenat.core.slurm_checks import check_slurm
+from stylenat.core.slurm_partitions import Finding
 from stylenat.core.strict import read_yaml
 from stylenat.core.supplied import supplied_weights
 
@@ -23,6 +27,17 @@ def run(catalog: Catalog, run_files: list[Path]) -> list[str]:
         lines.append(f"{path}: {len(resolved.jobs)} measurements, {len(resolved.claims)} claims")
         lines += [f"{path}: missing: {line}" for line in _missing(resolved)]
     return lines
+
+
+def run_cluster(catalog: Catalog, run_files: list[Path]) -> list[Finding]:
+    """What SLURM says against, and for, running on this cluster as `cluster.yaml` asks.
+
+    GPU jobs are looked at where a run needs them, or the file names what only they need.
+    """
+    cluster = read_cluster(FILE)
+    devices = {Run(catalog, read_yaml(path), str(path)).card.device for path in run_files}
+    gpu_jobs = "cuda" in devices or cluster.names_gpus
+    return check_slurm(ask_slurm(accounts=cluster.account is not None), cluster, gpu_jobs)
 
 
 def _missing(run: Run) -> list[str]:

@@ -1,5 +1,6 @@
 """A copy of the project with a run small enough for a test, and Snakemake on it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ import yaml
 
 from stylenat.core.registry import ROOT
 
-COPIED = ("stylenat", "baselines", "config", "workflow", "Snakefile", "environment.yml")
+COPIED = ("stylenat", "baselines", "config", "workflow", "profiles", "Snakefile", "environment.yml")
+OFFLINE = Path(__file__).parent / "offline"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 PHOTOGRAPHS = {"kind": "photographs", "crops": 64, "crop_px": 64}
 
@@ -50,10 +52,15 @@ def shrink(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     """Run Snakemake in `folder` as a user would, with two cores."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False, env=env)
+
+
+def offline(folder: Path) -> dict[str, str]:
+    """An environment in which Python's sockets reach this machine alone; `offline.txt` lists what ran in it."""
+    return {**os.environ, "PYTHONPATH": str(OFFLINE), "OFFLINE_LOG": str(folder / "offline.txt")}
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from support.fake_slurm import FakeSlurm
 
 from stylenat.core.registry import ROOT
 
@@ -38,6 +39,52 @@ def test_check_names_what_a_run_needs_from_outside(tmp_path):
     trained = stylenat("check", ROOT / "config/retrain.yaml", cwd=tmp_path).stdout
     feature_network = "deit_base_distilled_patch16_224-df68dfff.pth (pretrained network in the training of"
     assert f"missing: weights/{feature_network} 'stylegan-xl-ffhq-1024-scratch' and 6 more)" in trained
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    commands = FakeSlurm(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(commands.folder))
+    return commands
+
+
+def test_check_asks_a_cluster_only_when_told_to(fake, tmp_path):
+    assert stylenat("check", cwd=tmp_path).returncode == 0
+    assert fake.asked() == ""
+    result = stylenat("check", "--cluster", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "all sound" in result.stdout
+    assert "cluster: MinJobAge 300 s, no accounting: job states are asked with squeue\n" in result.stdout
+    assert "GPUs" not in result.stdout
+
+
+def test_check_looks_at_gpus_where_a_run_or_the_file_needs_them(fake, tmp_path):
+    needed = "(the default) has 8 GPUs in a node"
+    assert needed in stylenat("check", "--cluster", ROOT / "config/paper.yaml", cwd=tmp_path).stdout
+    assert "GPUs" not in stylenat("check", "--cluster", ROOT / "config/config.yaml", cwd=tmp_path).stdout
+    (tmp_path / "cluster.yaml").write_text("gpu_model: h200\n")
+    assert needed in stylenat("check", "--cluster", cwd=tmp_path).stdout
+
+
+def test_check_prints_every_finding_before_it_refuses_a_cluster(fake, tmp_path):
+    fake.partition("cpu", Default="YES", State="DOWN", MaxTime="01:00:00")
+    result = stylenat("check", "--cluster", cwd=tmp_path)
+    assert one_line(result).endswith("found 2 of 5 findings about the cluster wrong, expected none")
+    assert result.stdout.count("cluster: wrong: ") == 2
+    assert len([line for line in result.stdout.splitlines() if line.startswith("cluster: ")]) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("gpu: a", "cluster.yaml: unknown key 'gpu'"), ("{", "cluster.yaml: not valid YAML")]
+)
+def test_check_names_a_faulty_cluster_file(fake, tmp_path, text, says):
+    (tmp_path / "cluster.yaml").write_text(text)
+    assert says in one_line(stylenat("check", "--cluster", cwd=tmp_path))
+
+
+def test_check_without_slurm_is_one_line(fake, tmp_path):
+    (fake.folder / "sbatch").unlink()
+    assert "SLURM: found no sbatch on PATH" in one_line(stylenat("check", "--cluster", cwd=tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The whole workflow in small: one run, then what a change, a loss and a failure make of it."""
 
 import json
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -11,9 +13,9 @@ FID_FILES = ("stylenat-demo-32", "real-photographs-32", "noise-photographs-32")
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """A small run, carried out once."""
+    """A small run, carried out once, with sockets blocked."""
     folder = tree.shrink(tree.copy(tmp_path_factory.mktemp("project")))
-    result = tree.snakemake(folder)
+    result = tree.snakemake(folder, env=tree.offline(folder))
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
 
@@ -32,6 +34,16 @@ def test_the_report_and_every_record_are_there(done):
         assert found["demo"] is True
         assert found["inputs"] or found["metric"] in ("parameters", "throughput", "flops")
     assert len(list((done / "results/judge").glob("*.json"))) == len(plan["verdicts"])
+
+
+def test_every_rule_ran_with_sockets_blocked(done):
+    commands = (done / "offline.txt").read_text()
+    for path in (done / "workflow/rules").glob("*.smk"):
+        if path.stem not in ("common", "import", "export"):  # which the small run has not
+            assert f"-m stylenat --log results/logs/{path.stem}" in commands, path.stem
+    script = "import urllib.request; urllib.request.urlopen('http://192.0.2.1')"
+    done_ = subprocess.run([sys.executable, "-c", script], env=tree.offline(done), capture_output=True, text=True)
+    assert "sockets are blocked, found a connection to 192.0.2.1" in done_.stderr
 
 
 def test_a_demo_fid_is_never_comparable(done):

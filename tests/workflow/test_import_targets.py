@@ -35,8 +35,9 @@ def project(tmp_path_factory):
 def test_each_network_is_made_on_demand_with_its_card(project):
     folder, networks = project
     pairs = {part: [f"results/{path.format(model='small')}" for path in pair] for part, pair in PAIRS.items()}
-    result = tree.snakemake(folder, *(snapshot for snapshot, _ in pairs.values()))
+    result = tree.snakemake(folder, *(snapshot for snapshot, _ in pairs.values()), env=tree.offline(folder))
     assert result.returncode == 0, result.stdout + result.stderr
+    assert (folder / "offline.txt").read_text().count("-m stylenat --log results/logs/import") == 2
     for part, (snapshot, card) in pairs.items():
         state = load_file(folder / snapshot)
         assert all(torch.equal(state[name], value) for name, value in networks[part].state_dict().items())

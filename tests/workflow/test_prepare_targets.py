@@ -34,8 +34,9 @@ def project(tmp_path_factory):
 def test_sets_are_prepared_by_every_filter_and_exported(project):
     targets = [PREPARED.format("box"), PREPARED.format("tfrecord"), EXPORTED]
     assert tree.planned(project, *targets) == {"prepare": 2, "export": 1}
-    result = tree.snakemake(project, *targets)
+    result = tree.snakemake(project, *targets, env=tree.offline(project))
     assert result.returncode == 0, result.stdout + result.stderr
+    assert (project / "offline.txt").read_text().count("-m stylenat --log results/logs/export") == 1
     box, tfrecord = (json.loads((project / target).read_text()) for target in targets[:2])
     assert box["source_md5"] == tfrecord["source_md5"]
     assert box["fingerprint"] != tfrecord["fingerprint"]

@@ -4,21 +4,28 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, str(workflow.basedir))
 
 from stylenat.core import paths, provenance
 from stylenat.core.catalog import Catalog, Run
+from stylenat.core.cluster import FILE, read_cluster
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_json
-from stylenat.core.lookup import Lookup, use_checkout
+from stylenat.core.lookup import Lookup, isolate_conda, use_checkout
 from stylenat.core.passes import Passes
+from stylenat.core.requests import Requests
+from stylenat.core.slurm_checks import refuse_what_hangs
 
 use_checkout(Path(workflow.basedir))
 try:
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        shell.prefix(isolate_conda(Path(workflow.basedir)))
     RUN = Lookup(Run(Catalog(Path(workflow.basedir) / "config"), config))
     RUN.check_results()
-    PASSES = Passes(RUN.run)
+    PASSES, CLUSTER = Passes(RUN.run), read_cluster(FILE)
+    ASKS = Requests(RUN.run, CLUSTER, PASSES)
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -44,6 +51,15 @@ def measure_inputs(w):
 
 def training_files(w):
     return RUN.training_inputs(w)
+
+
+# Only at the start is it known which executor runs; a job's own Snakemake calls no handlers and has another executor.
+def check_cluster():
+    if workflow.is_main_process and workflow.executor_plugin.name == "slurm":
+        try:
+            refuse_what_hangs(CLUSTER, ASKS.cuda, workflow.executor_settings.status_command)
+        except InputError as error:
+            raise WorkflowError(str(error))
 
 
 def render_after_failure():

@@ -10,8 +10,10 @@ rule export:
         ENVIRONMENT
     threads: 8
     resources:
+        **ASKS.on_cpu,
         mem_mb=4000,
-        disk_mb=RUN.prepare_disk_mb,
-        runtime=RUN.prepare_minutes,
+        disk_mb=ASKS.prepare_disk_mb,
+        runtime=ASKS.prepare_minutes,
+        gpu=0,
     shell:
         "python -m stylenat --log {log} export --images {input} --workers {threads} --out {output}"

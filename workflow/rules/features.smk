@@ -13,9 +13,11 @@ rule features_real:
         ENVIRONMENT
     threads: PASSES.workers
     resources:
-        mem_mb=8000,
-        runtime=720,
-        gpu=RUN.gpus,
+        **ASKS.on_device,
+        mem_mb=ASKS.pass_mb,
+        disk_mb=ASKS.pass_disk_mb,
+        runtime=ASKS.pass_minutes,
+        gpu=ASKS.gpus,
     params:
         digest=PASSES.digest,
         options=PASSES.options,
@@ -38,9 +40,11 @@ rule features_fake:
         ENVIRONMENT
     threads: PASSES.workers
     resources:
-        mem_mb=8000,
-        runtime=720,
-        gpu=RUN.gpus,
+        **ASKS.on_device,
+        mem_mb=ASKS.pass_mb,
+        disk_mb=ASKS.pass_disk_mb,
+        runtime=ASKS.pass_minutes,
+        gpu=ASKS.gpus,
     params:
         digest=PASSES.digest,
         options=PASSES.options,

@@ -8,6 +8,7 @@ rule fetch_images:
         directory(RESULTS / paths.RAW_IMAGES),
     log:
         LOGS / "fetch/images/{raw}.log",
+    retries: 0
     conda:
         ENVIRONMENT
     params:
@@ -21,6 +22,7 @@ rule fetch_weights:
         RESULTS / paths.DETECTOR_WEIGHTS,
     log:
         LOGS / "fetch/weights/{detector}.log",
+    retries: 0
     conda:
         ENVIRONMENT
     params:

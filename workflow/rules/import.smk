@@ -3,11 +3,16 @@ rule import_checkpoint:
         **{"snapshot": RESULTS / paths.IMPORTED, "card": RESULTS / paths.IMPORTED_CARD},
     log:
         LOGS / "import/{model}.log",
+    retries: 0
     conda:
         ENVIRONMENT
+    threads: 1
     resources:
+        **ASKS.on_cpu,
         mem_mb=8000,
+        disk_mb=1000,
         runtime=30,
+        gpu=0,
     params:
         card=lambda w: RUN.digest("models", w.model),
         source=f"--part generator --weights {RUN.card.weights}",

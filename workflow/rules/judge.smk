@@ -10,6 +10,7 @@ rule judge:
         RESULTS / paths.VERDICT,
     log:
         LOGS / "judge/{claim}.log",
+    retries: 0
     conda:
         ENVIRONMENT
     params:

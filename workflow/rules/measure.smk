@@ -5,12 +5,16 @@ rule measure:
         RESULTS / paths.RECORD,
     log:
         LOGS / "measure/{protocol}/{model}/{variant}.log",
+    retries: 0
     conda:
         ENVIRONMENT
+    threads: 1
     resources:
+        **ASKS.on_device,
         mem_mb=8000,
-        runtime=120,
-        gpu=RUN.gpus,
+        disk_mb=100,
+        runtime=ASKS.at_most(120),
+        gpu=ASKS.gpus,
     params:
         code=RUN.measure_digest,
         options=RUN.measure_options,

@@ -7,6 +7,7 @@ rule plan:
         RESULTS / paths.PLAN,
     log:
         LOGS / "plan/plan.log",
+    retries: 0
     conda:
         ENVIRONMENT
     params:

@@ -12,9 +12,11 @@ rule prepare:
         ENVIRONMENT
     threads: 8
     resources:
+        **ASKS.on_cpu,
         mem_mb=4000,
-        disk_mb=RUN.prepare_disk_mb,
-        runtime=RUN.prepare_minutes,
+        disk_mb=ASKS.prepare_disk_mb,
+        runtime=ASKS.prepare_minutes,
+        gpu=0,
     params:
         card=lambda w: RUN.digest("datasets", w.dataset),
         options=RUN.prepare_options,

@@ -28,6 +28,7 @@ rule report:
         ),
     log:
         LOGS / "report/report.log",
+    retries: 0
     conda:
         ENVIRONMENT
     params:

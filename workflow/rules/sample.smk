@@ -9,10 +9,13 @@ rule sample:
         LOGS / "sample/{model}/seed{seed}-n{num}.benchmark.tsv"
     conda:
         ENVIRONMENT
+    threads: 1
     resources:
+        **ASKS.on_device,
         mem_mb=8000,
-        runtime=720,
-        gpu=RUN.gpus,
+        disk_mb=ASKS.sample_disk_mb,
+        runtime=ASKS.sample_minutes,
+        gpu=ASKS.gpus,
     params:
         code=RUN.sample_digest,
         device=RUN.card.device,

@@ -7,6 +7,7 @@ rule simulate:
         RESULTS / paths.SIMULATION,
     log:
         LOGS / "simulate/frechet.log",
+    retries: 0
     conda:
         ENVIRONMENT
     threads: 1

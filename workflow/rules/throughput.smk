@@ -8,11 +8,13 @@ rule throughput:
         machine=r"[a-z0-9._-]+",
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: ASKS.timing_threads
     resources:
+        **ASKS.on_device,
         mem_mb=32000,
-        runtime=240,
-        gpu=RUN.gpus,
+        disk_mb=100,
+        runtime=ASKS.at_most(240),
+        gpu=ASKS.gpus,
     params:
         models=RUN.timed_models,
         code=RUN.timing_digest,

@@ -10,14 +10,19 @@ rule train:
     priority: 10
     conda:
         ENVIRONMENT
+    threads: ASKS.training_threads
     resources:
-        mem_mb=16000,
-        runtime=1440,
-        gpu=RUN.gpus,
+        **ASKS.on_device,
+        mem_mb=ASKS.training_mb,
+        disk_mb=ASKS.training_disk_mb,
+        runtime=CLUSTER.training_minutes,
+        gpu=ASKS.training_gpus,
+        nodes=1,
     params:
         recipe=RUN.recipe_digest,
         rundir=lambda w: RESULTS / f"train/{w.model}/run",
         options=RUN.training_options,
     shell:
         "python -m stylenat --log {log} train --model {wildcards.model} --manifest {input.manifest} --rundir {params.rundir}"
-        " {params.options} --history {output.history} --out {output.snapshot}"
+        " {params.options} --processes {resources.gpu} ${{SLURM_JOB_ID:+--time-limit {resources.runtime}}}"
+        " --history {output.history} --out {output.snapshot}"

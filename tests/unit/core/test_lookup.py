@@ -6,7 +6,7 @@ import pytest
 from stylenat.core.cards import Weights
 from stylenat.core.catalog import Catalog, Job, Run
 from stylenat.core.errors import InputError
-from stylenat.core.lookup import Lookup, use_checkout
+from stylenat.core.lookup import Lookup, isolate_conda, use_checkout
 from stylenat.core.registry import ROOT
 from stylenat.core.strict import read_yaml
 
@@ -52,14 +52,6 @@ def test_a_run_says_where_its_data_lie():
     )
     with pytest.raises(InputError, match=r"no data set takes 'ffhq/images'; did you mean 'ffhq/images1024x1024'"):
         lookup(raw={"ffhq/images": "/scratch/ffhq.zip"})
-
-
-def test_disk_and_time_follow_the_set():
-    run = lookup()
-    assert run.prepare_disk_mb(w(dataset="ffhq-256-box")) == 15139  # 70,000 images of 196,608 bytes, and a tenth
-    assert run.prepare_disk_mb(w(dataset="ffhq-1024")) == 242222
-    assert run.prepare_minutes(w(dataset="ffhq-1024")) == 127
-    assert run.prepare_minutes(w(dataset="photographs-32")) == 12
 
 
 def test_the_reals_of_a_protocol_are_a_subset_of_the_manifest():
@@ -135,6 +127,16 @@ def test_the_checkout_comes_first_and_once(monkeypatch, tmp_path):
         use_checkout(tmp_path)
     assert os.environ["PYTHONPATH"] == f"{tmp_path}{os.pathsep}/elsewhere"
     assert os.environ["PATH"].endswith(f"{os.pathsep}/bin")
+
+
+def test_a_conda_environment_sees_no_packages_of_the_user_s(monkeypatch, tmp_path):
+    monkeypatch.setenv("BASH_FUNC_conda%%", "() { :; }")  # an exported function, as `conda init` leaves one
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setenv("PYTHONNOUSERSITE", "")
+    root = tmp_path / "a checkout"
+    assert isolate_conda(root) == f"set -euo pipefail; export PYTHONPATH='{root}'; "
+    assert os.environ["PYTHONPATH"] == str(root)
+    assert os.environ["PYTHONNOUSERSITE"] == "1"
 
 
 def test_a_training_reads_the_snapshot_that_it_grows_from():
