@@ -7,12 +7,11 @@ import os
 import shlex
 import subprocess
 import sys
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stylenat.core import paths, provenance
-from stylenat.core.cards import ModelCard, ProtocolCard
 from stylenat.core.catalog import Job, Run
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_json
@@ -51,12 +50,6 @@ class Lookup:
         self.logs = self.results / "logs"
         self.records = [self.results / record.path for record in self.plan.records]
         self.verdicts = [self.results / verdict.path for verdict in self.plan.verdicts]
-        # Asked for by thousands of jobs, while the code stays as it is.
-        self._model_code = cache(lambda name: provenance.model_code(run.catalog.model(name)))
-        self._metric_code = cache(lambda *names: provenance.metric_code(*self._cards(*names)))
-
-    def _cards(self, protocol: str, model: str) -> tuple[ProtocolCard, ModelCard]:
-        return self.catalog.protocol(protocol), self.catalog.model(model)
 
     def check_results(self) -> None:
         """Refuse a results folder that can't be written to, before any work."""
@@ -187,10 +180,10 @@ class Lookup:
     def sample_digest(self, w: Any) -> str:
         """Digest of what decides samples besides the weights: architecture and code."""
         model = self.catalog.model(w.model)
-        return sha256_json([model.family, model.arch, self._model_code(w.model)])[:16]
+        return sha256_json([model.family, model.arch, provenance.model_code(model)])[:16]
 
     def measure_digest(self, w: Any) -> str:
         """Digest of what decides one measurement besides its files: cards and the metric's code."""
         protocol, model = self.catalog.protocol(w.protocol), self.catalog.model(w.model)
         cards = [self.plan.cards["protocols"][protocol.name], model.arch, self.card.machine]
-        return sha256_json([cards, self._metric_code(protocol.name, model.name)])[:16]
+        return sha256_json([cards, provenance.metric_code(protocol, model)])[:16]

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,6 @@ class Passes:
     def __init__(self, run: Run) -> None:
         self.run, self.catalog, self.card = run, run.catalog, run.card
         self.results = Path(run.card.results)
-        # Asked for by many jobs, while the code stays as it is.
-        self._model_code = cache(lambda name: provenance.model_code(run.catalog.model(name)))
-        self._detector_code = cache(provenance.detector_code)
 
     @cached_property
     def _protocols(self) -> dict[tuple[str, int] | str, list[str]]:
@@ -77,5 +74,5 @@ class Passes:
         own = []
         if not hasattr(w, "dataset"):
             model = self.catalog.model(w.model)
-            own = [model.family, model.arch, self._model_code(w.model)]
-        return sha256_json([plain, detectors, own, self._detector_code()])[:16]
+            own = [model.family, model.arch, provenance.model_code(model)]
+        return sha256_json([plain, detectors, own, provenance.detector_code()])[:16]

@@ -11,7 +11,7 @@ rule import_checkpoint:
         **ASKS.on_cpu,
         mem_mb=8000,
         disk_mb=1000,
-        runtime=30,
+        runtime=ASKS.at_most(30),
         gpu=0,
     params:
         card=lambda w: RUN.digest("models", w.model),
