@@ -16,7 +16,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from stylenat.core.errors import InputError, Unfinished
 
-SIGNALS = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"  # passed on to the processes
+SIGNALS = "SIGTERM,SIGHUP,SIGQUIT,SIGUSR1"  # passed on to the processes
 
 
 def launch(count: int, arguments: Sequence[str], unfinished: int) -> None:

@@ -1,7 +1,8 @@
 """Reasons to stop a training before its end: a signal, or the time that a scheduler allows.
 
-The first SIGTERM or SIGUSR1 lets the step end and its state be written. From then on signals have their own effect
-again, so that a second one ends the process at once; the states before are whole whatever happens.
+The first SIGTERM or SIGUSR1 lets the step end and its state be written. A second one, some seconds later, ends the
+process at once; the states before are whole whatever happens. What follows within those seconds is the same stop, told
+twice: a cluster signals every process of a job, and the launcher among them passes it on to the others.
 """
 
 import signal
@@ -9,6 +10,7 @@ import time
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+BURST_SECONDS = 3.0
 DISK_BYTES_PER_SECOND = 50e6  # what a shared file system gives on a bad day
 
 
@@ -18,7 +20,7 @@ class Stopper:
     def __init__(self, deadline: float | None, state_bytes: int) -> None:
         self.deadline, self.reason = deadline, ""
         self.step_seconds, self.write_seconds = 0.0, state_bytes / DISK_BYTES_PER_SECOND
-        self.last = time.monotonic()
+        self.last = self.told = time.monotonic()
 
     def __enter__(self) -> "Stopper":
         """Take the signals over."""
@@ -31,9 +33,11 @@ class Stopper:
             signal.signal(number, handler)
 
     def _take(self, number: int, _: FrameType | None) -> None:
-        self.reason = f"{signal.Signals(number).name} came"
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        if not self.reason:
+            self.reason, self.told = f"{signal.Signals(number).name} came", time.monotonic()
+        elif time.monotonic() - self.told > BURST_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     def step_ended(self) -> None:
         """Note how long a step took, the slowest one counting."""

@@ -20,7 +20,7 @@ import torch
 torch.set_num_threads(1)
 from stylenat.core.errors import InputError, Unfinished
 from stylenat.core.registry import load_family
-from stylenat.training import lease, memory, state
+from stylenat.training import lease, memory, state, stopping
 from stylenat.training.group import join
 from stylenat.training.loop import Recipe, train
 from support import training
@@ -29,6 +29,7 @@ memory.available = lambda device: 2**40
 write, delay = state._write_tensors, options.get("write_seconds", 0)
 state._write_tensors = lambda *parts: (time.sleep(delay), write(*parts))
 lease.Lease.__init__.__defaults__ = (options.get("beat_seconds", lease.BEAT_SECONDS), lease.STALE_SECONDS)
+stopping.BURST_SECONDS = options.get("burst_seconds", stopping.BURST_SECONDS)
 family = training.Family() if options["family"] == "toy" else load_family(options["family"])
 images = training.Noise(resolution=options.get("resolution", 8))
 recipe = Recipe(family, options["arch"], training.card(**options["card"]), images, flips=True)

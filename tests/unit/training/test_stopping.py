@@ -63,7 +63,7 @@ def test_a_limit_too_short_for_a_step_still_gets_on(tmp_path):
 
 def test_a_second_signal_ends_the_process_at_once_and_the_older_state_is_whole(tmp_path, whole):
     rundir = tmp_path / "run"
-    process = trainings.ready(trainings.start(rundir, "toy", card=LONG, write_seconds=1))
+    process = trainings.ready(trainings.start(rundir, "toy", card=LONG, write_seconds=1, burst_seconds=0))
     wait_until(lambda: rundir.is_dir() and any((rundir / "state").glob("[0-9]*")), seconds=60)
     kept = nimg_of(rundir)
     process.send_signal(signal.SIGTERM)
@@ -73,6 +73,17 @@ def test_a_second_signal_ends_the_process_at_once_and_the_older_state_is_whole(t
     assert nimg_of(rundir) == kept
     assert trainings.finished(rundir, "toy", card=LONG) == 0
     assert trainings.lasting(rundir) == whole
+
+
+def test_a_signal_told_twice_is_one_signal(tmp_path):
+    rundir = tmp_path / "run"
+    process = trainings.ready(trainings.start(rundir, "toy", card=LONG, write_seconds=0.2))
+    wait_until(lambda: (rundir / "log.jsonl").is_file(), seconds=60)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: any((rundir / "state").glob(".*.tmp")), seconds=20)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 75
+    assert nimg_of(rundir) > 0
 
 
 def test_the_log_of_a_stopped_run_is_plain_lines(whole):
