@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from stylenat.nn import linear as module
 from stylenat.nn.linear import Linear
@@ -42,8 +43,10 @@ def test_a_frozen_layer_hands_its_gradient_on():
     x = torch.randn(2, 5, 6)
     expected = gradients(theirs, x)[1]
     ours.requires_grad_(False)
-    found = gradients(ours, x)
+    with FlopCounterMode(display=False) as counter:  # which counts torch's products, as the weight's gradient is one
+        found = gradients(ours, x)
     assert len(found) == 2
+    assert counter.get_total_flops() == 0
     torch.testing.assert_close(found[1], expected)
     assert ours.weight.grad is None
 
