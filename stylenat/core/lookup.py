@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Lookup:
         self.results = Path(run.card.results)
         self.logs = self.results / "logs"
         self.records = [self.results / record.path for record in self.plan.records]
+        self._codes = provenance.Codes()
         self.verdicts = [self.results / verdict.path for verdict in self.plan.verdicts]
 
     def check_results(self) -> None:
@@ -119,6 +121,15 @@ class Lookup:
         """The planned jobs by the paths of their records."""
         return {r.path: Job(r.protocol, r.model, r.seed, r.dataset) for r in self.plan.records}
 
+    @cached_property
+    def _sessions(self) -> dict[str, list[str]]:
+        """The models that sessions of timings measure, by the sessions' paths."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for job in self._jobs.values():
+            if self.catalog.protocol(job.protocol).timed:
+                found[paths.session_path(job, self.card)].append(job.model)
+        return found
+
     def job(self, w: Any) -> Job:
         """The planned job behind a record's path."""
         path = paths.RECORD.format(protocol=w.protocol, model=w.model, variant=w.variant)
@@ -150,17 +161,15 @@ class Lookup:
     def timed_models(self, w: Any) -> list[str]:
         """The models that one session of timings measures in turn: all that the run has under its protocol and seed."""
         path = paths.THROUGHPUT.format(protocol=w.protocol, machine=w.machine, seed=w.seed)
-        timed = [job for job in self._jobs.values() if self.catalog.protocol(job.protocol).timed]
-        found = sorted(job.model for job in timed if paths.session_path(job, self.card) == path)
-        if not found:
+        if path not in self._sessions:
             raise InputError(f"{path} is not part of run '{self.card.run}'")
-        return found
+        return sorted(self._sessions[path])
 
     def timing_digest(self, w: Any) -> str:
         """Digest of what decides a session of timings: cards, machine and code."""
         models = [self.catalog.model(name) for name in self.timed_models(w)]
         cards = [self.plan.cards["protocols"][w.protocol], [model.arch for model in models], self.card.machine]
-        return sha256_json([cards, provenance.timing_code(models)])[:16]
+        return sha256_json([cards, self._codes.timing(models)])[:16]
 
     def claim_records(self, w: Any) -> list[Path]:
         """The records of this run that a claim rests on."""
@@ -180,10 +189,10 @@ class Lookup:
     def sample_digest(self, w: Any) -> str:
         """Digest of what decides samples besides the weights: architecture and code."""
         model = self.catalog.model(w.model)
-        return sha256_json([model.family, model.arch, provenance.model_code(model)])[:16]
+        return sha256_json([model.family, model.arch, self._codes.model(model)])[:16]
 
     def measure_digest(self, w: Any) -> str:
         """Digest of what decides one measurement besides its files: cards and the metric's code."""
         protocol, model = self.catalog.protocol(w.protocol), self.catalog.model(w.model)
         cards = [self.plan.cards["protocols"][protocol.name], model.arch, self.card.machine]
-        return sha256_json([cards, provenance.metric_code(protocol, model)])[:16]
+        return sha256_json([cards, self._codes.metric(protocol, model)])[:16]

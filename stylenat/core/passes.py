@@ -21,6 +21,7 @@ class Passes:
     def __init__(self, run: Run) -> None:
         self.run, self.catalog, self.card = run, run.catalog, run.card
         self.results = Path(run.card.results)
+        self._codes = provenance.Codes()
 
     @cached_property
     def _protocols(self) -> dict[tuple[str, int] | str, list[str]]:
@@ -74,5 +75,5 @@ class Passes:
         own = []
         if not hasattr(w, "dataset"):
             model = self.catalog.model(w.model)
-            own = [model.family, model.arch, provenance.model_code(model)]
-        return sha256_json([plain, detectors, own, provenance.detector_code()])[:16]
+            own = [model.family, model.arch, self._codes.model(model)]
+        return sha256_json([plain, detectors, own, self._codes.detector()])[:16]

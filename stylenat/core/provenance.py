@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -69,7 +69,11 @@ def metric_code(protocol: ProtocolCard, model: ModelCard) -> str:
     if protocol.timed:
         own.append(_package("timing", "session.py"))
     code = fingerprint(own)
-    return code if protocol.on_images or protocol.timed else f"{code}-{model_code(model)}"
+    return f"{code}-{model_code(model)}" if _counts_the_model(protocol) else code
+
+
+def _counts_the_model(protocol: ProtocolCard) -> bool:
+    return not protocol.on_images and not protocol.timed
 
 
 def timing_code(models: Iterable[ModelCard]) -> str:
@@ -77,6 +81,36 @@ def timing_code(models: Iterable[ModelCard]) -> str:
     own = fingerprint([_package("timing"), _package("core", "device.py"), _package("stages", "throughput.py")])
     timed = sorted({model_code(model) for model in models})
     return hashlib.sha256("-".join([own, *timed]).encode()).hexdigest()[:16]
+
+
+class Codes:
+    """The fingerprints of one planning, in which no file changes: each is taken once, however many jobs ask for it."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str | None, ...], str] = {}
+
+    def _once(self, key: tuple[str | None, ...], take: Callable[[], str]) -> str:
+        if key not in self._taken:
+            self._taken[key] = take()
+        return self._taken[key]
+
+    def model(self, model: ModelCard) -> str:
+        """As `model_code`."""
+        return self._once(("model", model.family), lambda: model_code(model))
+
+    def detector(self) -> str:
+        """As `detector_code`."""
+        return self._once(("detector",), detector_code)
+
+    def metric(self, protocol: ProtocolCard, model: ModelCard) -> str:
+        """As `metric_code`."""
+        family = model.family if _counts_the_model(protocol) else None
+        return self._once(("metric", protocol.name, family), lambda: metric_code(protocol, model))
+
+    def timing(self, models: Sequence[ModelCard]) -> str:
+        """As `timing_code`."""
+        families = sorted({model.family or "" for model in models})
+        return self._once(("timing", *families), lambda: timing_code(models))
 
 
 def claims_code() -> str:

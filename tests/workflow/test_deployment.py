@@ -55,3 +55,25 @@ def test_conda_s_python_runs_the_checkout_s_code_from_another_directory(tmp_path
     code, prefix = json.loads((work / "results/plan/plan.json").read_text())
     assert code == str(project / "stylenat/__main__.py")
     assert Path(prefix).parent == work / ".snakemake/conda"
+
+
+# In the place of the command line: plans, fails at the next stage, and lacks what the report needs.
+LACKS = """import pathlib, sys
+if "report" in sys.argv:
+    import a_package_that_is_not_there
+if "plan" not in sys.argv:
+    sys.exit("stylenat: error: this stage always fails")
+pathlib.Path(sys.argv[-1]).write_text("{}")
+"""
+
+
+def test_a_report_that_cant_be_rendered_after_a_failure_costs_one_line(tmp_path):
+    tree.copy(tmp_path)
+    (tmp_path / "stylenat/__main__.py").write_text(LACKS)
+    assert tree.snakemake(tmp_path, "results/plan/plan.json").returncode == 0
+    result = tree.snakemake(tmp_path, "results/simulate/frechet.json")
+    assert result.returncode != 0
+    assert "this stage always fails" in result.stderr
+    line = "the report was not rendered again, and is as before the failure (ModuleNotFoundError: No module named"
+    assert line in result.stderr
+    assert "Traceback" not in result.stderr

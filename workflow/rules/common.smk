@@ -77,4 +77,7 @@ def render_after_failure():
             "--out",
             RESULTS / "report",
         ]
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:  # as where Snakemake's own Python lacks what the report needs: its jobs have another
+            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            print(f"stylenat: the report was not rendered again, and is as before the failure ({why})", file=sys.stderr)

@@ -75,3 +75,21 @@ def test_a_family_outside_the_two_packages_is_refused():
 def test_versions_and_git_are_always_filled():
     assert provenance.versions()["torch"].startswith("2.11.0")
     assert set(provenance.git_state()) == {"revision", "dirty"}
+
+
+def test_one_planning_takes_each_fingerprint_once(monkeypatch):
+    catalog, taken = Catalog(registry.ROOT / "config"), []
+    models = [catalog.model(name) for name in ("stylenat-ffhq-256", "stylenat-demo-32", "hit-l-ffhq-256")]
+    protocols = [catalog.protocol(name) for name in ("stylenat-50k", "kid50k-full", "parameters", "latency-fp32")]
+    pairs = [(protocol, model) for protocol in protocols for model in models]
+    expected = [provenance.metric_code(*pair) for pair in pairs], [provenance.model_code(model) for model in models]
+    lists = [models, models[::-1], models[1:], models[:1], models[:2]]
+    timings, detector = [provenance.timing_code(those) for those in lists], provenance.detector_code()
+    fingerprint = provenance.fingerprint
+    monkeypatch.setattr(provenance, "fingerprint", lambda files: taken.append(1) or fingerprint(files))
+    codes = provenance.Codes()
+    for _ in range(3):
+        assert ([codes.metric(*pair) for pair in pairs], [codes.model(model) for model in models]) == expected
+        assert [codes.timing(those) for those in lists] == timings
+        assert codes.detector() == detector
+    assert len(taken) < 25
