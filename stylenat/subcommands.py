@@ -2,16 +2,18 @@
 
 import argparse
 import importlib
+import itertools
 import json
 import os
 import shlex
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from stylenat.core import provenance
-from stylenat.core.catalog import KINDS, Catalog
+from stylenat.core import paths, provenance
+from stylenat.core.catalog import KINDS, Catalog, Job
 from stylenat.core.errors import InputError
 
 STARTED = time.monotonic()  # as near to the process's start as is seen from here
@@ -125,23 +127,33 @@ def run_features(args: argparse.Namespace, catalog: Catalog) -> None:
 
 
 def run_measure(args: argparse.Namespace, catalog: Catalog) -> None:
-    """Make one record."""
+    """Make the records of a model under a protocol: every seed against every data set."""
     model, protocol = catalog.model(args.model), catalog.protocol(args.protocol)
-    _stage("measure")(
-        model=model,
-        protocol=protocol,
-        detector=catalog.detector(protocol.detector) if protocol.detector else None,
-        dataset=catalog.dataset(args.dataset) if args.dataset else None,
-        seed=args.seed,
-        real=args.real,
-        fake=args.fake,
-        session=args.session,
-        out=args.out,
-        device=args.device,
-        demo=args.demo,
-        code=provenance.metric_code(protocol, model),
-        command=shlex.join(["stylenat", *sys.argv[1:]]),
-    )
+    real = _one_each("real", args.real, "datasets", args.datasets)
+    fake, session = (_one_each(name, getattr(args, name), "seeds", args.seeds) for name in ("fake", "session"))
+    common = {
+        "model": model,
+        "protocol": protocol,
+        "detector": catalog.detector(protocol.detector) if protocol.detector else None,
+        "device": args.device,
+        "demo": args.demo,
+        "code": provenance.metric_code(protocol, model),
+        "command": shlex.join(["stylenat", *sys.argv[1:]]),
+    }
+    measurements = []
+    for name, seed in itertools.product(args.datasets or [""], args.seeds):
+        variant = paths.variant(Job(protocol.name, model.name, seed, name), protocol, args.machine)
+        own = {"seed": seed, "dataset": catalog.dataset(name) if name else None, "real": real.get(name)}
+        files = {"fake": fake.get(seed), "session": session.get(seed), "out": args.out.parent / f"{variant}.json"}
+        measurements.append(common | own | files)
+    importlib.import_module("stylenat.stages.measure").run_all(measurements, args.out)
+
+
+def _one_each(name: str, files: list[Path], of: str, keys: list[Any]) -> dict[Any, Path]:
+    """Files by what they belong to; none where none were given."""
+    if files and len(files) != len(keys):
+        raise InputError(f"measure: found {len(files)} files after --{name}, expected {len(keys)}, one of each --{of}")
+    return dict(zip(keys, files, strict=False))
 
 
 def run_throughput(args: argparse.Namespace, catalog: Catalog) -> None:

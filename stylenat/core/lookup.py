@@ -16,7 +16,7 @@ from stylenat.core import paths, provenance
 from stylenat.core.catalog import Job, Run
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_json
-from stylenat.core.plan import make_plan
+from stylenat.core.plan import PlannedRecord, make_plan
 
 
 def use_checkout(root: Path) -> None:
@@ -41,6 +41,10 @@ def isolate_conda(root: Path) -> str:
     return f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(root))}; "
 
 
+def _list_of(record: PlannedRecord) -> str:
+    return paths.RECORDS.format(protocol=record.protocol, model=record.model)
+
+
 class Lookup:
     """Answers for one run; every path starts with the run's results folder."""
 
@@ -49,7 +53,7 @@ class Lookup:
         self.plan = make_plan(run)
         self.results = Path(run.card.results)
         self.logs = self.results / "logs"
-        self.records = [self.results / record.path for record in self.plan.records]
+        self.records = [self.results / path for path in dict.fromkeys(map(_list_of, self.plan.records))]
         self._codes = provenance.Codes()
         self.verdicts = [self.results / verdict.path for verdict in self.plan.verdicts]
 
@@ -117,45 +121,48 @@ class Lookup:
         return " ".join(map(str, words))
 
     @cached_property
-    def _jobs(self) -> dict[str, Job]:
-        """The planned jobs by the paths of their records."""
-        return {r.path: Job(r.protocol, r.model, r.seed, r.dataset) for r in self.plan.records}
+    def _lists(self) -> dict[str, list[PlannedRecord]]:
+        """The planned records by the paths of the lists that name them."""
+        found: dict[str, list[PlannedRecord]] = defaultdict(list)
+        for record in self.plan.records:
+            found[_list_of(record)].append(record)
+        return dict(found)
 
     @cached_property
     def _sessions(self) -> dict[str, list[str]]:
         """The models that sessions of timings measure, by the sessions' paths."""
         found: dict[str, list[str]] = defaultdict(list)
-        for job in self._jobs.values():
+        for job in self.run.jobs:
             if self.catalog.protocol(job.protocol).timed:
                 found[paths.session_path(job, self.card)].append(job.model)
-        return found
+        return dict(found)
 
-    def job(self, w: Any) -> Job:
-        """The planned job behind a record's path."""
-        path = paths.RECORD.format(protocol=w.protocol, model=w.model, variant=w.variant)
-        if path not in self._jobs:
+    def _seeds_and_sets(self, w: Any) -> tuple[list[int], list[str]]:
+        """What one job measures of a model under a protocol: every seed against every set of reals."""
+        path = paths.RECORDS.format(protocol=w.protocol, model=w.model)
+        if path not in self._lists:
             raise InputError(f"{path} is not part of run '{self.card.run}'")
-        return self._jobs[path]
+        records = self._lists[path]
+        return sorted({record.seed for record in records}), sorted({record.dataset for record in records} - {""})
 
-    def measure_inputs(self, w: Any) -> dict[str, Path]:
-        """What a record rests on: statistics of real and of fake images, or a session of timings."""
-        protocol, job = self.catalog.protocol(w.protocol), self.job(w)
+    def measure_inputs(self, w: Any) -> dict[str, list[Path]]:
+        """What records rest on: statistics of real images a set, and of fake ones a seed; or timings a seed."""
+        protocol, (seeds, sets) = self.catalog.protocol(w.protocol), self._seeds_and_sets(w)
         if protocol.timed:
-            return {"session": self.results / paths.session_path(job, self.card)}
+            jobs = [Job(w.protocol, w.model, seed) for seed in seeds]
+            return {"session": [self.results / paths.session_path(job, self.card) for job in jobs]}
         if not protocol.on_images:
             return {}
         return {
-            "real": self.results / paths.REAL_FEATURES.format(dataset=job.dataset),
-            "fake": self.results / paths.FAKE_FEATURES.format(model=job.model, seed=job.seed),
+            "real": [self.results / paths.REAL_FEATURES.format(dataset=name) for name in sets],
+            "fake": [self.results / paths.FAKE_FEATURES.format(model=w.model, seed=seed) for seed in seeds],
         }
 
     def measure_options(self, w: Any) -> str:
-        """Seed, device, files and label of one measurement, as command-line options."""
-        job = self.job(w)
-        options = ["--seed", job.seed, "--device", self.card.device]
-        options += ["--dataset", job.dataset] if job.dataset else []
-        for name, path in self.measure_inputs(w).items():
-            options += [f"--{name}", path]
+        """Seeds, sets, files, machine and label of the measurements of one job, as command-line options."""
+        (seeds, sets), options = self._seeds_and_sets(w), ["--machine", self.card.machine]
+        for name, values in {"seeds": seeds, "datasets": sets, **self.measure_inputs(w)}.items():
+            options += [f"--{name}", *values] if values else []
         return " ".join(map(str, [*options, *(["--demo"] if self.card.demo else [])]))
 
     def timed_models(self, w: Any) -> list[str]:
@@ -172,9 +179,10 @@ class Lookup:
         return sha256_json([cards, self._codes.timing(models)])[:16]
 
     def claim_records(self, w: Any) -> list[Path]:
-        """The records of this run that a claim rests on."""
+        """The lists of the records of this run that a claim rests on."""
         chosen = [verdict for verdict in self.plan.verdicts if verdict.claim == w.claim]
-        return [self.results / path for verdict in chosen for path in verdict.records]
+        lists = {path: list_ for list_, records in self._lists.items() for path in (r.path for r in records)}
+        return [self.results / path for path in dict.fromkeys(lists[p] for v in chosen for p in v.records)]
 
     def digest(self, kind: str, name: str) -> str:
         """A card's digest, as a rule's parameter: a changed card runs the rule again."""
@@ -192,7 +200,7 @@ class Lookup:
         return sha256_json([model.family, model.arch, self._codes.model(model)])[:16]
 
     def measure_digest(self, w: Any) -> str:
-        """Digest of what decides one measurement besides its files: cards and the metric's code."""
+        """Digest of what decides measurements besides their files: cards and the metric's code."""
         protocol, model = self.catalog.protocol(w.protocol), self.catalog.model(w.model)
         cards = [self.plan.cards["protocols"][protocol.name], model.arch, self.card.machine]
         return sha256_json([cards, self._codes.metric(protocol, model)])[:16]

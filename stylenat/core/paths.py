@@ -21,6 +21,7 @@ FAKE_FEATURES = "features/fakes/{model}/seed{seed}.json"
 STATISTICS = "features/statistics"  # by content; no output of a rule, so that it outlives a job that failed
 THROUGHPUT = "throughput/{protocol}/{machine}-seed{seed}.json"
 RECORD = "measure/{protocol}/{model}/{variant}.json"
+RECORDS = "measure/{protocol}/{model}/records.json"  # the list of them: a rule's output, records lie beside it
 VERDICT = "judge/{claim}.json"
 REPORT = "report/report.html"
 SIMULATION = "simulate/frechet.json"
@@ -28,9 +29,9 @@ DETECTOR_WEIGHTS = "fetch/weights/{detector}.pth"
 RAW_IMAGES = "fetch/images/{raw}"
 
 
-def variant(job: Job, protocol: ProtocolCard, run: RunCard) -> str:
+def variant(job: Job, protocol: ProtocolCard, machine: str) -> str:
     """The last part of a record's path: the seed, after the machine of a timing and the set of reals of a distance."""
-    first = run.machine if protocol.timed else job.dataset
+    first = machine if protocol.timed else job.dataset
     return f"{first}-seed{job.seed}" if first else f"seed{job.seed}"
 
 
@@ -41,7 +42,7 @@ def session_path(job: Job, run: RunCard) -> str:
 
 def record_path(job: Job, protocol: ProtocolCard, run: RunCard) -> str:
     """Where the record of one job lies."""
-    return RECORD.format(protocol=job.protocol, model=job.model, variant=variant(job, protocol, run))
+    return RECORD.format(protocol=job.protocol, model=job.model, variant=variant(job, protocol, run.machine))
 
 
 def weights_path(model: ModelCard) -> str | None:

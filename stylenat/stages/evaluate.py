@@ -3,10 +3,8 @@
 It does what the stages features and measure do, with the same files under one folder; run again, it goes on.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from stylenat.core.cards import DatasetCard, DetectorCard, ModelCard, ProtocolCard
@@ -66,34 +64,23 @@ def run(
         wanted = features.wanted_by(protocols, detector, out / "weights", count)
         options = (means.device, means.batch_size, means.workers)
         features.run(images, number, wanted, out / "statistics", out / f"{side}.json", *options)
-    measured = partial(
-        measure.run,
-        model=subject.model,
-        dataset=subject.dataset,
-        seed=subject.seed,
-        real=out / "real.json",
-        fake=out / "fake.json",
-        session=None,
-        device=means.device,
-        demo=means.demo,
-        command=command,
-    )
-    records = {protocol.name: out / "measure" / f"{protocol.name}.json" for protocol in protocols}
+    common = {
+        "model": subject.model,
+        "dataset": subject.dataset,
+        "seed": subject.seed,
+        "real": out / "real.json",
+        "fake": out / "fake.json",
+        "session": None,
+        "device": means.device,
+        "demo": means.demo,
+        "command": command,
+    }
+    measurements = []
     for protocol in protocols:
         given = {"protocol": protocol, "detector": detector(protocol.detector), "code": code(protocol)}
-        _or_tell(partial(measured, out=records[protocol.name], **given))
-    failed = [name for name, record in records.items() if not record.exists()]
-    if failed:
-        raise InputError(f"{len(failed)} of {len(protocols)} protocols failed: {', '.join(failed)}")
-    return list(records.values())
-
-
-def _or_tell(work: Callable[[], None]) -> None:
-    """Work, or the reason why not on stderr."""
-    try:
-        work()
-    except InputError as error:
-        print(f"stylenat: error: {error}", file=sys.stderr)
+        measurements.append(common | given | {"out": out / "measure" / f"{protocol.name}.json"})
+    measure.run_all(measurements)
+    return [measurement["out"] for measurement in measurements]
 
 
 def _check(subject: Subject) -> None:

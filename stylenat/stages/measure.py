@@ -3,7 +3,9 @@
 import importlib
 import math
 import pkgutil
+import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +15,7 @@ from stylenat import metrics
 from stylenat.core.cards import DatasetCard, DetectorCard, ModelCard, ProtocolCard
 from stylenat.core.cpu import describe_cpu
 from stylenat.core.errors import InputError, nearest
-from stylenat.core.files import sha256_file
+from stylenat.core.files import sha256_file, write_json
 from stylenat.core.provenance import git_state, versions
 from stylenat.core.records import (
     DetectorUsed,
@@ -86,6 +88,30 @@ def run(
         raise InputError(f"'{model.name}' under '{protocol.name}', seed {seed}: {reason}") from error
     write_record(out, Measurement(**fields, status=Status.OK, wall_seconds=time.perf_counter() - started))
     failed_path(out).unlink(missing_ok=True)
+
+
+def run_all(measurements: Sequence[Mapping[str, Any]], out: Path | None = None) -> None:
+    """Make several records, each by `run` with these arguments; then the list `out` of their names and hashes.
+
+    A measurement that fails tells so on stderr, and the others are still made.
+
+    Raises:
+        InputError: after all were tried, some had failed; there is no list then.
+    """
+    failed = []
+    if out is not None:
+        Path(out).unlink(missing_ok=True)
+    for measurement in measurements:
+        try:
+            run(**measurement)
+        except InputError as error:
+            print(f"stylenat: error: {error}", file=sys.stderr, flush=True)
+            failed.append(Path(measurement["out"]).stem)
+    if failed:
+        raise InputError(f"{len(failed)} of {len(measurements)} measurements failed: {', '.join(failed)}")
+    if out is not None:
+        made = [Path(measurement["out"]) for measurement in measurements]
+        write_json(out, {"schema_version": 1, "records": {path.name: sha256_file(path) for path in made}})
 
 
 def _one_line(error: Exception) -> str:

@@ -84,7 +84,7 @@ def test_a_changed_metric_reruns_its_measurements_verdicts_and_report(done, metr
 
 
 def test_a_deleted_measurement_is_made_again(done):
-    path = record(done, "parameters", "stylenat-ffhq-256")
+    path = record(done, "parameters", "stylenat-ffhq-256").with_name("records.json")
     kept = path.read_text()
     path.unlink()
     try:
@@ -110,7 +110,7 @@ def test_the_papers_matrix_resolves(done):
     jobs = tree.planned(done, "--configfile", "config/paper.yaml")
     assert jobs["train"] == 6  # StyleNAT at two sizes, and HiT, which has no public weights
     assert jobs["import_checkpoint"] == 8
-    assert jobs["measure"] > 250
+    assert 300 < jobs["measure"] < 400  # a model under a protocol each: all seeds, and all sets of reals
 
 
 def test_a_progressively_grown_network_is_trained_stage_by_stage(done):

@@ -40,7 +40,6 @@ wildcard_constraints:
     detector=r"[a-z0-9._-]+",
     claim=r"[a-z0-9._-]+",
     raw=r"[a-z0-9._-]+",
-    variant=r"[a-z0-9._-]+",
     seed=r"\d+",
     num=r"\d+",
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from stylenat.core.cards import Weights
-from stylenat.core.catalog import Catalog, Job, Run
+from stylenat.core.catalog import Catalog, Run
 from stylenat.core.errors import InputError
 from stylenat.core.lookup import Lookup, isolate_conda, use_checkout
 from stylenat.core.registry import ROOT
@@ -83,33 +83,45 @@ def test_a_model_without_weights_says_why(monkeypatch):
         lookup(measure=[{"models": ["hit-b-ffhq-256"], "protocols": ["parameters"]}]).weights(w(model="hit-b-ffhq-256"))
 
 
-def test_a_record_s_path_leads_back_to_its_job():
+def test_one_job_measures_every_seed_against_every_set():
     run = lookup()
-    wildcards = w(protocol="fid-demo", model="real-photographs-32", variant="photographs-32-seed2")
-    assert run.job(wildcards) == Job("fid-demo", "real-photographs-32", 2, "photographs-32")
-    inputs = {name: path.as_posix() for name, path in run.measure_inputs(wildcards).items()}
+    wildcards = w(protocol="fid-demo", model="real-photographs-32")
+    seeds = sorted({job.seed for job in run.run.jobs if (job.protocol, job.model) == ("fid-demo", wildcards.model)})
+    assert len(seeds) > 1
+    inputs = {name: [path.as_posix() for path in files] for name, files in run.measure_inputs(wildcards).items()}
     assert inputs == {
-        "real": "results/features/reals/photographs-32.json",
-        "fake": "results/features/fakes/real-photographs-32/seed2.json",
+        "real": ["results/features/reals/photographs-32.json"],
+        "fake": [f"results/features/fakes/real-photographs-32/seed{seed}.json" for seed in seeds],
     }
     options = run.measure_options(wildcards)
-    assert options.startswith("--seed 2 --device cpu --dataset photographs-32 --real results/features/reals/")
+    words = " ".join(map(str, seeds))
+    assert f"--seeds {words} --datasets photographs-32 --real results/features/reals/photographs-32.json" in options
     assert options.endswith("--demo")
-    with pytest.raises(InputError, match="not part of run 'demo'"):
-        run.job(w(protocol="fid-demo", model="real-photographs-32", variant="photographs-32-seed9"))
+    with pytest.raises(InputError, match=r"hit-l-ffhq-256/records\.json is not part of run 'demo'"):
+        run.measure_options(w(protocol="fid-demo", model="hit-l-ffhq-256"))
 
 
-def test_a_timing_names_the_machine_and_rests_on_one_session():
+def test_lists_name_all_planned_records_and_each_once():
+    run = lookup()
+    assert len(run.records) == len(set(run.records)) < len(run.plan.records)
+    assert {path.parent for path in run.records} == {(run.results / r.path).parent for r in run.plan.records}
+    for verdict in run.plan.verdicts:
+        found = run.claim_records(w(claim=verdict.claim))
+        assert {path.parent for path in found} == {(run.results / path).parent for path in verdict.records}
+        assert set(found) <= set(run.records)
+
+
+def test_a_timing_names_the_machine_and_rests_on_a_session_a_seed():
     run = lookup(machine="epyc-2")
     for model in ("stylenat-ffhq-256", "styleswin-ffhq-256"):
-        timed = w(protocol="throughput-demo", model=model, variant="epyc-2-seed0")
-        assert run.job(timed).seed == 0
-        session = run.measure_inputs(timed)["session"]
-        assert session.as_posix() == "results/throughput/throughput-demo/epyc-2-seed0.json"
+        timed = w(protocol="throughput-demo", model=model)
+        sessions = [path.as_posix() for path in run.measure_inputs(timed)["session"]]
+        assert sessions[0] == "results/throughput/throughput-demo/epyc-2-seed0.json"
+        assert f"--machine epyc-2 --seeds 0 --session {sessions[0]}" in run.measure_options(timed)
 
 
 def test_a_count_rests_on_no_file():
-    assert lookup().measure_inputs(w(protocol="flops", model="stylenat-ffhq-256", variant="seed0")) == {}
+    assert lookup().measure_inputs(w(protocol="flops", model="stylenat-ffhq-256")) == {}
 
 
 def test_a_results_folder_that_can_not_be_written_is_refused(tmp_path):

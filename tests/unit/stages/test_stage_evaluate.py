@@ -85,7 +85,7 @@ def test_a_line_says_all_that_names_a_number(done):
 def test_a_protocol_that_fails_leaves_the_others(world, done, tmp_path, capsys):
     shutil.copytree(done[0] / "statistics", tmp_path / "statistics")
     wrong = protocol_card("kid", name="toy-wrong", parameters={"subset_size": 60})
-    with pytest.raises(InputError, match="1 of 3 protocols failed: toy-wrong"):
+    with pytest.raises(InputError, match="1 of 3 measurements failed: toy-wrong"):
         run(world, tmp_path, [PROTOCOLS[0], wrong, PROTOCOLS[1]])
     assert read_measurement(tmp_path / "measure/toy-other.json").value is not None
     assert "subset_size is 60" in read_measurement(failed_path(tmp_path / "measure/toy-wrong.json")).reason

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import torch
 from support.statistics import write_statistics
 from support.toys import ToyFamily, dataset_card, detector_card, model_card, protocol_card
 
+from stylenat import cli
 from stylenat.core.errors import InputError
 from stylenat.core.files import sha256_file
 from stylenat.core.records import failed_path, read_measurement
@@ -69,7 +71,7 @@ def job(tmp_path):
         measure.run(**arguments)
         return read_measurement(arguments["out"])
 
-    run.out = defaults["out"]
+    run.out, run.defaults = defaults["out"], defaults
     return run
 
 
@@ -263,3 +265,73 @@ def test_a_distance_is_measured_without_torch():
     """What is taken from statistics need not wait for torch: a hundred of them are in the demo alone."""
     check = "import sys, stylenat.stages.measure, stylenat.metrics.fid; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.fixture
+def several(job, tmp_path):
+    """Three measurements of one folder, by seeds; of the last one the statistics are another seed's."""
+    named = [("a-seed2", 2), ("b-seed2", 2), ("a-seed3", 3)]
+    folder = tmp_path / "measure"
+    return [job.defaults | {"seed": seed, "out": folder / f"{name}.json"} for name, seed in named]
+
+
+def test_a_list_names_what_was_measured_together(several, tmp_path):
+    out = tmp_path / "measure/records.json"
+    measure.run_all(several[:2], out)
+    files = [measurement["out"] for measurement in several[:2]]
+    assert json.loads(out.read_text())["records"] == {path.name: sha256_file(path) for path in files}
+    assert [path.name for path in files] == ["a-seed2.json", "b-seed2.json"]
+
+
+def test_one_failure_of_several_leaves_the_others_and_no_list(several, tmp_path, capsys):
+    out = tmp_path / "measure/records.json"
+    measure.run_all(several[:2], out)
+    with pytest.raises(InputError, match="1 of 3 measurements failed: a-seed3"):
+        measure.run_all([several[2], *several[:2]], out)
+    assert "images of seed 2, expected 3" in capsys.readouterr().err
+    assert read_measurement(failed_path(several[2]["out"])).status == "failed"
+    assert [measurement["out"].is_file() for measurement in several] == [True, True, False]
+    assert not out.exists()
+
+
+def test_the_command_line_measures_every_seed_against_every_set(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(measure, "run_all", lambda measurements, out: given.extend([*measurements, out]))
+    out = tmp_path / "records.json"
+    command = ["measure", "--model", "stylenat-demo-32", "--protocol", "fid-demo", "--out", str(out)]
+    sets = ["--datasets", "photographs-32", "photographs-32-box", "--real", "r0", "r1"]
+    cli.main([*command, "--seeds", "4", "7", "--fake", "f4", "f7", *sets, "--machine", "m"])
+    *measurements, written = given
+    assert written == out
+    found = [(m["seed"], m["dataset"].name, str(m["real"]), str(m["fake"]), m["session"]) for m in measurements]
+    assert found == [
+        (4, "photographs-32", "r0", "f4", None),
+        (7, "photographs-32", "r0", "f7", None),
+        (4, "photographs-32-box", "r1", "f4", None),
+        (7, "photographs-32-box", "r1", "f7", None),
+    ]
+    names = [measurement["out"].name for measurement in measurements]
+    assert names[:2] == ["photographs-32-seed4.json", "photographs-32-seed7.json"]
+    given.clear()
+    command[4] = "throughput-demo"
+    cli.main([*command, "--seeds", "0", "--session", "s.json", "--machine", "m"])
+    assert (given[0]["out"], str(given[0]["session"]), given[0]["dataset"]) == (
+        tmp_path / "m-seed0.json",
+        "s.json",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fake", "f0"], "found 1 files after --fake, expected 2, one of each --seeds"),
+        (["--datasets", "photographs-32", "--real", "a", "b"], "found 2 files after --real, expected 1, one of each"),
+    ],
+)
+def test_files_that_belong_to_nothing_are_refused(words, message, tmp_path, capsys):
+    command = ["measure", "--model", "stylenat-demo-32", "--protocol", "fid-demo", "--seeds", "0", "1"]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, *words, "--out", str(tmp_path / "records.json")])
+    assert stop.value.code == 1
+    assert message in capsys.readouterr().err
