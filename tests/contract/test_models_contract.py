@@ -67,7 +67,12 @@ def ids(models):
     return [model.name for model in models]
 
 
-@pytest.mark.parametrize("model", SMALL, ids=ids(SMALL))
+def in_turn(models):
+    """Networks of the demo always; the paper's, as wide as they are there, among the long tests."""
+    return [pytest.param(m, marks=[] if m.control or "-demo-" in m.name else [pytest.mark.long]) for m in models]
+
+
+@pytest.mark.parametrize("model", in_turn(SMALL), ids=ids(SMALL))
 class TestSmall:
     @torch.inference_mode()
     def test_shape_range_and_finiteness(self, model, prepared):

@@ -12,6 +12,7 @@ from stylenat.objectives import losses
 NAT = {"resolution": 32, "kernel_sizes": [3, 7, 7, 7], "dilations": [[1], [1], [1, 2], [1, 4]]}
 CASES = {"stylenat": (stylenat.FAMILY, NAT), "styleswin": (styleswin.FAMILY, {"resolution": 32})}
 R1_GAMMA, R1_INTERVAL, BCR = 10, 16, 10
+MODES = ["train", pytest.param("eval", marks=pytest.mark.long)]
 NORM_TOLERANCE = 1e-4  # the position codes, in float32 in both, differ in their last bits
 
 
@@ -58,7 +59,7 @@ def check_norms(expected, network, total):
     close(torch.nn.utils.get_total_norm(gradients), total, NORM_TOLERANCE)
 
 
-@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("phase", ["d_identity", "d_flip"])
 def test_discriminator_phase(networks, phase, mode):
     expected, network = networks[3][mode][phase], fresh(networks, mode)
@@ -78,7 +79,7 @@ def test_discriminator_phase(networks, phase, mode):
     check_norms(expected["grad_norms"], network, expected["total_grad_norm"])
 
 
-@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("mode", MODES)
 def test_r1_phase(networks, mode):
     expected, network = networks[3][mode]["r1"], fresh(networks, mode)
     real = golden.images(4, 32).double().requires_grad_(True)
@@ -90,7 +91,7 @@ def test_r1_phase(networks, mode):
     check_norms(expected["grad_norms"], network, expected["total_grad_norm"])
 
 
-@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("mode", MODES)
 def test_generator_phase(networks, mode):
     generator, expected = networks[0], networks[3][mode]["g"]
     network = fresh(networks, mode).requires_grad_(False)

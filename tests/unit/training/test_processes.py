@@ -35,7 +35,9 @@ def check_near(found, expected, tolerance=1e-5):
         assert line == pytest.approx(other, rel=tolerance, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["toy", "stylenat", "stylegan2"])
+@pytest.mark.parametrize(
+    "name", ["toy", *(pytest.param(name, marks=pytest.mark.long) for name in ("stylenat", "stylegan2"))]
+)
 def test_one_and_two_processes_see_the_same_losses(tmp_path, name):
     changes = {**BY_TWO, "pass_size": 4, "batch_size": 8, "total_nimg": 160, "log_nimg": 8}
     for count in (1, 2):
