@@ -4,6 +4,10 @@ set -uo pipefail
 root=$(realpath -m "${1:?the folder that up.sh was given}")
 export PATH=$PATH:/usr/sbin:/sbin SLURM_CONF=$root/etc/slurm.conf
 
+# What would wait for jobs for ever, if it still runs: the workflows that tests started.
+for number in $(cat "$root/run/mains" 2>/dev/null); do
+    [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$number/cmdline") != *snakemake* ]] || kill -9 "$number"
+done
 if [ -s "$root/run/slurmctld.pid" ] && timeout 10 scontrol ping >/dev/null 2>&1; then
     timeout 10 scancel --state=PENDING --user=root
     timeout 10 scancel --user=root

@@ -15,6 +15,7 @@ from support.slurm import Cluster, wait_for
 pytestmark = pytest.mark.slurm
 MODEL = "stylenat-demo-32"
 SNAPSHOT = f"results/train/{MODEL}/snapshot.safetensors"
+TOTAL = 320  # images seen, a minute or so of steps
 LIMIT = 600  # seconds that a run may take
 
 
@@ -34,7 +35,7 @@ def local(tmp_path_factory):
     """A small training, carried out on this machine without SLURM."""
     folder = tree.shrink(tree.copy(tmp_path_factory.mktemp("local")))
     recipe = folder / f"config/training/{MODEL}.yaml"
-    tree.edit(recipe, total_nimg=640, lr_decay_start_nimg=320, pass_size=4, state_nimg=16, quick_fid=None)
+    tree.edit(recipe, total_nimg=TOTAL, lr_decay_start_nimg=160, pass_size=4, state_nimg=16, quick_fid=None)
     done = tree.snakemake(folder, SNAPSHOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -181,7 +182,7 @@ def test_a_killed_workflow_does_not_train_twice_at_once(cluster, local, prepared
     assert weights(folder) == weights(local)
     assert [job.state for job in cluster.jobs(after=before)] == ["COMPLETED", "COMPLETED"]
     assert "waiting for its end" in (folder / f"results/logs/train/{MODEL}.log").read_text()
-    assert logged(folder) == list(range(8, 641, 8))
+    assert logged(folder) == list(range(8, TOTAL + 1, 8))
 
 
 def test_several_processes_train_in_one_job(cluster, prepared):
@@ -193,7 +194,7 @@ def test_several_processes_train_in_one_job(cluster, prepared):
     finish(main, folder)
     for asked in ("gpu:2", "NumTasks=1 ", "NumCPUs=4 "):
         assert asked in shown
-    assert logged(folder)[-1] == 640
+    assert logged(folder)[-1] == TOTAL
 
 
 def test_a_partition_that_is_not_there_is_named_at_once(cluster, prepared):

@@ -28,8 +28,16 @@ class Cluster:
 
     def up(self):
         """Start it; empty, or why it can't be."""
+        self._guard()
         done = subprocess.run([SCRIPTS / "up.sh", self.folder], capture_output=True, text=True, check=False)
         return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def _guard(self):
+        """A process that outlives this one, however that ends, and then stops the cluster."""
+        wait = f"while kill -0 {os.getpid()} 2>/dev/null; do sleep 1; done"
+        command = ["sh", "-c", f'{wait}; exec "$0" "$1"', SCRIPTS / "down.sh", self.folder]
+        nowhere = subprocess.DEVNULL
+        subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
     def down(self):
         subprocess.run([SCRIPTS / "down.sh", self.folder], check=False)
@@ -51,9 +59,12 @@ class Cluster:
         """Snakemake with the profile for SLURM, in a session of its own."""
         command = [BIN / "snakemake", *arguments, "--workflow-profile", "slurm", *HASTE]
         with open(folder / "main.txt", "a") as messages:
-            return subprocess.Popen(
+            main = subprocess.Popen(
                 command, cwd=folder, env=self.environment, stdout=messages, stderr=messages, start_new_session=True
             )
+        with open(self.folder / "run/mains", "a") as mains:  # to be ended with the cluster
+            print(main.pid, file=mains)
+        return main
 
 
 def wait_for(condition, seconds):
