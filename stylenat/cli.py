@@ -53,20 +53,17 @@ def _words(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(f"--{name}", required=True)
 
 
-def _positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
+def _positive(text: str, least: int = 1) -> int:
+    """A whole number of at least `least`, for argparse."""
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"found {value}, expected at least 1")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"found {value}, expected at least {least}")
     return value
 
 
 def _count(text: str) -> int:
     """A whole number of at least 0, for argparse."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"found {value}, expected at least 0")
-    return value
+    return _positive(text, 0)
 
 
 def _device(parser: argparse.ArgumentParser) -> None:

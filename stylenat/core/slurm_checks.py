@@ -42,9 +42,18 @@ def status_command() -> str:
         return "squeue"
 
 
-def refuse_what_hangs(cluster: Cluster, gpu_jobs: bool, status: str) -> None:
-    """Raise InputError with all that is wrong with a cluster before anything is submitted to it."""
-    found = check_slurm(ask_slurm(cluster.account is not None), cluster, gpu_jobs, status)
+def refuse_what_hangs(cluster: Cluster, gpu_jobs: bool, status: str, init_seconds: int) -> None:
+    """Raise InputError with all that is wrong with a cluster before anything is submitted to it.
+
+    `status` and `init_seconds` are the executor's own options: the status command, and how long it waits at first.
+    """
+    slurm = ask_slurm(cluster.account is not None)
+    found = check_slurm(slurm, cluster, gpu_jobs, status)
+    # The executor turns to sacct by itself where squeue remembers less than three first waits.
+    if status == "squeue" and slurm.no_accounting and 3 * init_seconds > (slurm.min_job_age or 0):
+        text = f"MinJobAge {slurm.min_job_age} s: the executor would ask sacct, not squeue, and there is no accounting"
+        most = (slurm.min_job_age or 0) // 3
+        found.append(Finding("wrong", f"{text}: give at most {most} as --slurm-init-seconds-before-status-checks"))
     wrong = [finding.text for finding in found if finding.level == "wrong"]
     if wrong:
         raise InputError(f"nothing was submitted to this cluster: {'; '.join(wrong)} (`stylenat check --cluster`)")

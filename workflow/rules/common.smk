@@ -56,7 +56,9 @@ def training_files(w):
 def check_cluster():
     if workflow.is_main_process and workflow.executor_plugin.name == "slurm":
         try:
-            refuse_what_hangs(CLUSTER, ASKS.cuda, workflow.executor_settings.status_command)
+            slurm = workflow.executor_settings
+            waits = slurm.init_seconds_before_status_checks
+            refuse_what_hangs(CLUSTER, ASKS.cuda, slurm.status_command, waits)
         except InputError as error:
             raise WorkflowError(str(error))
 

@@ -245,10 +245,26 @@ def test_a_partition_for_other_accounts_is_refused_or_warned_about(fake):
 def test_all_that_is_wrong_is_refused_in_one_line(fake):
     fake.partition("cpu", Default="YES", State="DOWN", PreemptMode="CANCEL")
     with pytest.raises(InputError, match=r"^nothing was submitted to this cluster: .*is DOWN.*; .*CANCEL") as raised:
-        refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue")
+        refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue", init_seconds=40)
     assert "\n" not in str(raised.value)
 
 
 def test_warnings_refuse_nothing(fake):
     fake.partition("cpu", Default="YES", PreemptMode="CANCEL", GraceTime="10")
-    refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue")
+    refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue", init_seconds=40)
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(100, False), (101, True)])
+def test_a_first_wait_so_long_that_the_executor_leaves_squeue_is_refused(fake, seconds, refused):
+    fake.configure(MinJobAge="300 sec")
+    if not refused:
+        refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue", init_seconds=seconds)
+        return
+    with pytest.raises(InputError, match="give at most 100 as --slurm-init-seconds-before-status-checks"):
+        refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue", init_seconds=seconds)
+
+
+def test_a_long_first_wait_is_no_fault_where_accounting_is_on(fake):
+    fake.configure(MinJobAge="300 sec", **DBD)
+    fake.says("sacct *", "")
+    refuse_what_hangs(Cluster(), gpu_jobs=False, status="squeue", init_seconds=101)
