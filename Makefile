@@ -40,7 +40,7 @@ example: demo
 
 # One process a core, each of one thread: far faster than one process of many threads, for the networks are small.
 test: $(READY)
-	OMP_NUM_THREADS=1 python -m pytest -m "not long and not slurm" -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest -m "not long and not slurm" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
 	python -m pytest -m long

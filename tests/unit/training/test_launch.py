@@ -21,7 +21,7 @@ def project(tmp_path_factory):
     """A small recipe of two passes a step, and its images."""
     folder = tree.shrink(tree.copy(tmp_path_factory.mktemp("project")))
     recipe = folder / f"config/training/{MODEL}.yaml"
-    tree.edit(recipe, pass_size=4, total_nimg=96, state_nimg=8, quick_fid=None, lr_decay_start_nimg=None)
+    tree.edit(recipe, pass_size=4, total_nimg=48, state_nimg=8, quick_fid=None, lr_decay_start_nimg=None)
     card = Catalog(folder / "config").dataset("photographs-32")
     fetch.run_images(card, folder / "raw")
     prepare.run(card, folder / "raw", folder / "set/manifest.json")
@@ -54,7 +54,7 @@ def test_processes_stop_in_good_order_and_go_on(project):
     assert not (project / "two/snapshot.safetensors").exists()
     assert start(project, "two", "--processes", "2").wait() == 0
     lines = (project / "two/history.jsonl").read_text().splitlines()
-    assert [json.loads(line)["nimg"] for line in lines] == list(range(8, 97, 8))
+    assert [json.loads(line)["nimg"] for line in lines] == list(range(8, 49, 8))
 
 
 def test_the_time_allowed_ends_all_of_them(project):

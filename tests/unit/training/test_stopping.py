@@ -45,7 +45,7 @@ def test_the_time_allowed_is_kept_and_each_run_gets_on(tmp_path, whole):
     statuses, seen = [], [0]
     while not statuses or statuses[-1] == 75:
         started = time.monotonic()
-        process = trainings.ready(trainings.start(rundir, "toy", card=card, seconds=3))
+        process = trainings.ready(trainings.start(rundir, "toy", card=card, seconds=5))
         statuses.append(process.wait())
         seen.append(nimg_of(rundir))
         assert time.monotonic() - started < 60
