@@ -151,7 +151,7 @@ def test_a_training_longer_than_its_jobs_goes_on_in_the_next_one(cluster, local,
     folder, before = prepared(training_minutes=1), cluster.last()
     rule = folder / "workflow/rules/train.smk"
     text = rule.read_text()
-    rule.write_text(text.replace("--time-limit {resources.runtime}", "--time-limit 0.4"))  # of which half is kept back
+    rule.write_text(text.replace("--time-limit {resources.runtime}", "--time-limit 0.8"))  # of which half is kept back
     assert rule.read_text() != text
     finish(cluster.start(folder, SNAPSHOT), folder)
     assert weights(folder) == weights(local)
