@@ -11,6 +11,7 @@ PREPARED = "prepare/{dataset}/manifest.json"
 EXPORTED = "export/{dataset}.zip"  # on demand: no measurement needs it
 TRAINED = "train/{model}/snapshot.safetensors"
 HISTORY = "train/{model}/history.jsonl"
+RUNS = "train/{model}/run"  # a folder a recipe, see `rundir`; no output of a rule, so that it outlives a stopped job
 IMPORTED = "import/{model}/snapshot.safetensors"
 IMPORTED_CARD = "import/{model}/snapshot.json"
 DISCRIMINATOR = "import/{model}/discriminator.safetensors"  # on demand: no measurement needs it

@@ -13,12 +13,13 @@ from stylenat.core.device import get_device
 from stylenat.core.errors import InputError
 from stylenat.core.files import atomic_path, sha256_file, sha256_json
 from stylenat.core.registry import load_family
+from stylenat.core.rundir import LOG_NAME, STATE_FOLDER
 from stylenat.core.snapshot import read_snapshot, write_snapshot
 from stylenat.core.training_cards import TrainingCard
 from stylenat.data.view import open_prepared
 from stylenat.training import memory
 from stylenat.training.group import join
-from stylenat.training.loop import LOG_NAME, STATE_FOLDER, Recipe, train
+from stylenat.training.loop import Recipe, train
 from stylenat.training.state import newest_valid
 
 

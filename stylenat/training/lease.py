@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from stylenat.core.errors import Unfinished
+from stylenat.core.rundir import LEASE_NAME as NAME
+from stylenat.core.rundir import STALE_SECONDS
 from stylenat.training.group import Group
 
-NAME = "lease.json"
 BEAT_SECONDS = 15.0
-STALE_SECONDS = 120.0  # shared file systems show another machine's touch up to a minute late
 POLL_SECONDS = 5.0
 
 

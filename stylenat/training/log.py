@@ -16,10 +16,11 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from stylenat.core.files import write_text
+from stylenat.core.rundir import LOG_NAME, TIMING_NAME
 from stylenat.training.step import Trainer
 
 SHOWN = ("loss_d", "loss_g", "r1")
-LOG_NAME, TIMING_NAME, CURVES_NAME = "log.jsonl", "timing.jsonl", "tensorboard"
+CURVES_NAME = "tensorboard"
 
 
 class Log:

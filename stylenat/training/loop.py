@@ -13,20 +13,17 @@ from torch import nn
 from stylenat.core.errors import InputError, Unfinished
 from stylenat.core.files import write_json
 from stylenat.core.interface import Family
+from stylenat.core.rundir import OPTIONS_NAME, STATE_FOLDER
 from stylenat.core.training_cards import TrainingCard
 from stylenat.training import memory
 from stylenat.training.group import Group
 from stylenat.training.lease import Lease, alone
-from stylenat.training.log import LOG_NAME, Log
+from stylenat.training.log import Log
 from stylenat.training.state import load_state, save_state
 from stylenat.training.step import Trainer, TrainingError
 from stylenat.training.stopping import Stopper
 from stylenat.training.streams import Images
 from stylenat.training.watch import Watch
-
-__all__ = ["LOG_NAME", "Recipe", "train"]
-STATE_FOLDER = "state"
-OPTIONS_NAME = "training_options.json"
 
 
 @dataclass(frozen=True)

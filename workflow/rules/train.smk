@@ -20,7 +20,7 @@ rule train:
         nodes=1,
     params:
         recipe=RUN.recipe_digest,
-        rundir=lambda w: RESULTS / f"train/{w.model}/run",
+        rundir=lambda w: RESULTS / paths.RUNS.format(model=w.model),
         options=RUN.training_options,
     shell:
         "python -m stylenat --log {log} train --model {wildcards.model} --manifest {input.manifest} --rundir {params.rundir}"
