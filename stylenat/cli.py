@@ -1,4 +1,4 @@
-"""Arguments only: one subcommand a stage, plus `check` and `list`."""
+"""Arguments only: one subcommand a stage, plus `check`, `status` and `list`."""
 
 import argparse
 import sys
@@ -188,11 +188,28 @@ def _show_stages(commands: Any) -> None:
     check.add_argument(
         "--cluster", action="store_true", help="also ask SLURM whether jobs would start, and be seen to end"
     )
+    _status_options(commands)
     attention = _add(commands, "attention", "show the attention's backends, and why one is unavailable")
     attention.add_argument("--list", action="store_true", help="list them (what it does anyway)")
     _device(attention)
     listing = _add(commands, "list", "list the cards")
     listing.add_argument("kind", nargs="?", choices=KINDS)
+
+
+def _status_options(commands: Any) -> None:
+    """The subcommand that watches a run."""
+    status = _add(commands, "status", "show what of a run is done, running, failed and waiting")
+    status.description = (
+        "Show what of a run is done, running, failed and waiting, by the files in its results folder; writes nothing."
+        " Run it where Snakemake runs, as a run names its folders from there."
+        " Done means that files are there: they may be older than code or cards, and `snakemake -n` says what would run"
+        " again. Begun means that a job has left a log but neither product nor error: it runs, or was ended from"
+        " outside; of trainings alone can files tell that they are running. Speeds and times left are estimates."
+    )
+    status.add_argument(
+        "run_files", nargs="*", type=Path, help="run configurations; config.yaml among the cards if none"
+    )
+    status.add_argument("--json", action="store_true", help="print JSON, for machines")
 
 
 def build_parser() -> argparse.ArgumentParser:

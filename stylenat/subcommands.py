@@ -220,6 +220,11 @@ def run_check(args: argparse.Namespace, catalog: Catalog) -> None:
         raise InputError(f"check: found {wrong} of {len(findings)} findings about the cluster wrong, expected none")
 
 
+def run_status(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Print what of each run is done."""
+    print(_stage("status")(catalog, args.run_files or [catalog.root / "config.yaml"], args.json))
+
+
 def run_attention(args: argparse.Namespace, catalog: Catalog) -> None:
     """Print the attention's backends."""
     stage = importlib.import_module("stylenat.attention.backends")
