@@ -181,8 +181,9 @@ def _show_stages(commands: Any) -> None:
     _paths(simulate, "out")
     simulate.add_argument("--draws", type=_positive, help="of the fakes; fewer than usual make a quick look")
     report = _add(commands, "report", "render the report from plan, records and verdicts")
-    _paths(report, "plan", "results", "out")
+    _paths(report, "plan", "results", "out", required=False)
     report.add_argument("--readme", type=Path, help="also render the verdict table between this file's markers")
+    _compare_options(report)
     check = _add(commands, "check", "check all cards, and what a run needs that is not there")
     check.add_argument("run_files", nargs="*", type=Path, default=[], help="run configurations, e.g. config/paper.yaml")
     check.add_argument(
@@ -210,6 +211,18 @@ def _status_options(commands: Any) -> None:
         "run_files", nargs="*", type=Path, help="run configurations; config.yaml among the cards if none"
     )
     status.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def _compare_options(report: argparse.ArgumentParser) -> None:
+    """`report compare`: two campaigns instead of one, with options of its own."""
+    text = "set two campaigns side by side: which verdicts changed, and what differs behind them"
+    compare = report.add_subparsers(metavar="compare", required=False).add_parser(
+        "compare", help=text, description=text
+    )
+    compare.add_argument("campaigns", nargs=2, type=Path, metavar=("A", "B"), help="two folders of results")
+    compare.add_argument("--format", choices=("text", "markdown", "json", "csv"), default="text")
+    compare.add_argument("--out", dest="file", type=Path, help="write it to this file instead of printing it")
+    compare.set_defaults(run_command=subcommands.run_compare)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from typing import Any
 from stylenat.core import paths, provenance
 from stylenat.core.catalog import KINDS, Catalog, Job
 from stylenat.core.errors import InputError
+from stylenat.core.files import write_text
 
 STARTED = time.monotonic()  # as near to the process's start as is seen from here
 CONTINUE = 75  # EX_TEMPFAIL: the same command goes on with the work
@@ -202,7 +203,23 @@ def run_simulate(args: argparse.Namespace, catalog: Catalog) -> None:
 
 def run_report(args: argparse.Namespace, catalog: Catalog) -> None:
     """Render the report, and print where it is."""
+    missing = [f"--{name}" for name in ("plan", "results", "out") if getattr(args, name) is None]
+    if missing:
+        raise InputError(f"report: found no {' and no '.join(missing)}; all three are needed unless `compare` is given")
     print(_stage("report")(args.plan, args.results, args.out, args.readme))
+
+
+def run_compare(args: argparse.Namespace, catalog: Catalog) -> None:
+    """Print a comparison of two campaigns, or write it and print where it is."""
+    given = [f"--{name}" for name in ("plan", "results", "out", "readme") if getattr(args, name) is not None]
+    if given:
+        raise InputError(f"report compare: found {', '.join(given)} before `compare`; its own options follow A and B")
+    text = _stage("compare")(*args.campaigns, args.format)
+    if args.file is None:
+        print(text, end="")
+        return
+    write_text(args.file, text)
+    print(args.file)
 
 
 def run_check(args: argparse.Namespace, catalog: Catalog) -> None:
