@@ -7,23 +7,21 @@ import pandas as pd
 from stylenat.core.records import Measurement
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import images, resize_filter
+from stylenat.report.rows import MeasurementRow
 
 
 def measurements(data: ReportData) -> pd.DataFrame:
     """One row a planned measurement, made or not."""
-    return pd.DataFrame([_measurement_row(data, entry) for entry in data.entries], columns=list(_MEASURED_COLUMNS))
+    return pd.DataFrame(measurement_rows(data), columns=list(MeasurementRow.model_fields))
 
 
-_MEASURED_COLUMNS = (
-    "protocol", "protocol_version", "metric", "model", "seed", "dataset", "resize_filter", "status", "reason", "value",
-    "unit", "standard_error", "standard_error_method", "fid_infinity", "fid_infinity_standard_error", "flag", "demo",
-    "comparable", "comparable_reason", "images", "fake_count", "real_count", "subset_seed", "detector", "preprocessing",
-    "detector_sha256", "device", "images_device", "code", "revision", "dirty", "created", "wall_seconds", "command",
-    "path", "sha256",
-)  # fmt: skip
+def measurement_rows(data: ReportData) -> list[dict[str, Any]]:
+    """The rows of `measurements`, in the order of the plan."""
+    return [measurement_row(data, entry) for entry in data.entries]
 
 
-def _measurement_row(data: ReportData, entry: Entry) -> dict[str, Any]:
+def measurement_row(data: ReportData, entry: Entry) -> dict[str, Any]:
+    """One planned measurement, as the columns of MeasurementRow; what its record leaves out has no key."""
     planned, record = entry.planned, entry.record
     protocol = data.protocols.get(planned.protocol)
     row = {
@@ -46,8 +44,9 @@ def _measurement_row(data: ReportData, entry: Entry) -> dict[str, Any]:
     if record is None:
         return row
     names = ("protocol_version", "metric", "unit", "comparable", "comparable_reason", "code", "created")
-    details = {"images": images(record), "device": record.device.get("name", "")}
-    git = {"revision": record.git.get("revision", ""), "dirty": record.git.get("dirty")}
+    details = {"images": images(record), "device": str(record.device.get("name", ""))}
+    dirty = record.git.get("dirty")
+    git = {"revision": str(record.git.get("revision", "")), "dirty": dirty if isinstance(dirty, bool) else None}
     more = {"wall_seconds": record.wall_seconds, "command": record.command}
     plain = {name: getattr(record, name) for name in names}
     return row | plain | details | git | more | _error_columns(record) | _image_columns(record)

@@ -9,23 +9,22 @@ from stylenat.core.claim_cards import ClaimCard, ClaimKind
 from stylenat.report.comparison import QUANTITIES, comparison, quotes
 from stylenat.report.load import Entry, Judged, ReportData
 from stylenat.report.names import FullName, name_of
+from stylenat.report.rows import ClaimRow, PublishedRow
 from stylenat.report.wording import VERDICTS, filled_in, with_unit
 
 
 def claims(data: ReportData) -> pd.DataFrame:
     """One row a claim: the paper's words, the published and the measured number, the verdict and why."""
-    rows = [_claim_row(data, judged) for judged in [*data.judged, *data.checks]]
-    return pd.DataFrame(rows, columns=list(_CLAIM_COLUMNS))
+    return pd.DataFrame(claim_rows(data), columns=list(ClaimRow.model_fields))
 
 
-_CLAIM_COLUMNS = (
-    "claim", "title", "about", "kind", "versions", "place", "quote", "published", "unit", "published_text", "source",
-    "grade", "measured", "low", "high", "protocol", "protocol_version", "verdict", "why", "rule", "demo", "made_by",
-    "records",
-)  # fmt: skip
+def claim_rows(data: ReportData) -> list[dict[str, Any]]:
+    """The rows of `claims`: claims of the paper, then checks of the harness."""
+    return [claim_row(data, judged) for judged in [*data.judged, *data.checks]]
 
 
-def _claim_row(data: ReportData, judged: Judged) -> dict[str, Any]:
+def claim_row(data: ReportData, judged: Judged) -> dict[str, Any]:
+    """One claim with its verdict, as the columns of ClaimRow."""
     claim, verdict = judged.claim, judged.verdict
     protocol, source = data.protocols.get(claim.protocol or ""), data.number(claim.published)
     low, high = verdict.interval or (None, None)
@@ -142,13 +141,22 @@ def compared(data: ReportData) -> pd.DataFrame:
 
 def published(data: ReportData) -> pd.DataFrame:
     """One row a published number, with its source and grade."""
-    rows = [
+    return pd.DataFrame(published_rows(data), columns=list(PublishedRow.model_fields))
+
+
+def published_rows(data: ReportData) -> list[dict[str, Any]]:
+    """The rows of `published`, in the order of the cards."""
+    return [
         {"card": q.card.name, **q.number.model_dump(), "reported_elsewhere": q.card.elsewhere}
         | {"title": q.card.title, "reference": q.card.reference}
         for q in quotes(data)
     ]
-    columns = ["card", "id", "method", "model", "metric", "value", "unit", "hardware", "place", "grade"]
-    return pd.DataFrame(rows, columns=[*columns, "reported_elsewhere", "title", "reference", "note"])
+
+
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as plain values; what is missing is None."""
+    frame = frame.astype(object)
+    return frame.where(frame.notna(), None).to_dict("records")
 
 
 def shown_verdict(status: str) -> str:

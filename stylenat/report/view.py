@@ -205,3 +205,9 @@ def environment(data: ReportData) -> list[Setting]:
         for name in order
         for value, count in sorted(seen[name].items(), key=lambda item: (-item[1], item[0]))
     ]
+
+
+def conventions(data: ReportData) -> list[str]:
+    """How operations were counted, as the records say."""
+    found = [e.record.details.get("convention") for e in data.entries if e.record and e.record.metric == "flops"]
+    return list(dict.fromkeys(str(text) for text in found if text))

@@ -1,4 +1,4 @@
-"""Stage `report`: plan, records and verdicts become pages, tables and figures."""
+"""Stage `report`: plan, records and verdicts become pages, tables, figures and a document for machines."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +7,11 @@ import pandas as pd
 
 from stylenat.core.files import atomic_path, write_text
 from stylenat.core.plan import read_plan
-from stylenat.report import evidence, latex, markdown, page, tables
+from stylenat.report import evidence, latex, machine, markdown, page, parquet, tables
 from stylenat.report.figures import figures
 from stylenat.report.load import ReportData, load
 from stylenat.report.readme import render_verdict_table, update_readme
+from stylenat.report.rows import ClaimRow, MeasurementRow, PublishedRow
 from stylenat.report.style import Drawing
 
 VERDICT_COLUMNS = (
@@ -37,6 +38,7 @@ def run(plan_path: Path, results: Path, out: Path, readme: Path | None = None) -
     _write_figures(out / "figures", [drawing for section in drawings.values() for drawing in section])
     _write_tables(out, data)
     write_text(out / "report.md", markdown.render(data))
+    write_text(out / "report.json", machine.render(data, drawings))
     write_text(out / "report.html", page.render(data, drawings))
     if readme is not None:
         update_readme(Path(readme), render_verdict_table(data))
@@ -59,6 +61,9 @@ def _write_tables(out: Path, data: ReportData) -> None:
     frames = {"claims": claims, "measurements": measurements, "published": tables.published(data)}
     for name, frame in frames.items():
         write_text(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    parquet.write(out / "claims.parquet", tables.claim_rows(data), ClaimRow)
+    parquet.write(out / "measurements.parquet", evidence.measurement_rows(data), MeasurementRow)
+    parquet.write(out / "published.parquet", tables.published_rows(data), PublishedRow)
     short = claims[list(VERDICT_COLUMNS)].copy()
     short["verdict"] = short["verdict"].map(tables.shown_verdict)
     seen = measurements[list(MEASUREMENT_COLUMNS)]

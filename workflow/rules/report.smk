@@ -18,6 +18,8 @@ rule report:
             RESULTS / "report/measurements.csv", caption="../report/measurements.rst", category="Tables"
         ),
         published=RESULTS / "report/published.csv",
+        parquet=[RESULTS / f"report/{table}.parquet" for table in ("claims", "measurements", "published")],
+        machine=RESULTS / "report/report.json",
         tables=directory(RESULTS / "report/tables"),
         figures=report(
             directory(RESULTS / "report/figures"),

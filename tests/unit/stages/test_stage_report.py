@@ -30,7 +30,8 @@ def test_the_stage_writes_all_its_files_and_nothing_on_stdout(results, capsys):
     assert render(results) == results / "report/report.html"
     assert capsys.readouterr().out == ""
     assert set(contents(results / "report")) == {
-        "report.html", "report.md", "claims.csv", "measurements.csv", "published.csv",
+        "report.html", "report.md", "report.json", "claims.csv", "measurements.csv", "published.csv",
+        "claims.parquet", "measurements.parquet", "published.parquet",
         "tables/verdicts.tex", "tables/arithmetic.tex", "tables/comparison.tex", "tables/measurements.tex",
         "figures/fid-parameters.svg", "figures/fid-parameters.png",
         "figures/metric-fid-demo.svg", "figures/metric-fid-demo.png",
