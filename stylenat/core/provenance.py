@@ -131,9 +131,8 @@ def simulation_code() -> str:
 def report_code() -> str:
     """Fingerprint of the report's code and templates."""
     report = _package("report")
-    return fingerprint(
-        [report, *_shared_rules(), *report.glob("*.j2"), *report.glob("*.css"), _package("stages", "report.py")]
-    )
+    parts = [path for kind in ("j2", "css", "js") for path in report.glob(f"*.{kind}")]
+    return fingerprint([report, *_shared_rules(), *parts, _package("stages", "report.py")])
 
 
 def _git(*arguments: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from stylenat.core.claim_cards import Published, PublishedCard
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import FullName, name_of
-from stylenat.report.wording import GRADE_ORDER
+from stylenat.report.wording import GRADE_ORDER, without_prefix
 
 QUANTITIES = {"fid": "FID", "parameters": "Parameters", "flops": "FLOPs", "throughput": "Throughput"}
 PRINTED = re.compile(r"^(FID|parameters|FLOPs|throughput) (?:FFHQ-)?(\d+)$")
@@ -61,6 +61,16 @@ class Cell:
     measured: list[Averaged]
     reason: str
 
+    @property
+    def published_key(self) -> float | None:
+        """The first published number, which a table sorts by, without its unit's prefix."""
+        return without_prefix(self.published[0].number.value, self.published[0].number.unit) if self.published else None
+
+    @property
+    def measured_key(self) -> float | None:
+        """The first measured number that may be ranked."""
+        return next((without_prefix(mean.value, mean.unit) for mean in self.measured if not mean.flag), None)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -69,6 +79,11 @@ class Row:
     method: str
     resolution: int
     cells: dict[str, Cell]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anything of the row was measured."""
+        return any(cell.measured for cell in self.cells.values())
 
     @property
     def why_nothing(self) -> str:

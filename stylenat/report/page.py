@@ -1,6 +1,7 @@
 """The report as one HTML file that needs nothing else: styles, figures and pictures lie inside it."""
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
 
@@ -20,23 +21,25 @@ def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
     """The page; all text of cards and records is escaped."""
     template = _environment().get_template("report.html.j2")
     rows = comparison(data)
+    css, script = (Markup(OWN.joinpath(name).read_text(encoding="utf-8")) for name in ("report.css", "report.js"))
     return template.render(
         data=data,
         run=data.plan.run,
-        css=Markup(OWN.joinpath("report.css").read_text(encoding="utf-8")),
+        css=css,
+        script=script,
         banner=view.demo_banner(data),
         states=view.states(data),
         arithmetic_note=view.arithmetic_note(data),
         verdicts={state.key: view.verdicts(data, state.key) for state in view.states(data)},
         checks=view.checks(data),
-        audit=_audit(data),
+        audit=tables.plain(tables.arithmetic(data)),
         resolutions=sorted({row.resolution for row in rows}),
         rows=rows,
         elsewhere=view.elsewhere(data),
         published=list(view.quotes(data)),
         networks=view.networks(data),
         assumptions=view.assumptions(data),
-        conventions=_conventions(data),
+        conventions=view.conventions(data),
         drawings=drawings,
         environment=view.environment(data),
         made=sum(entry.value is not None for entry in data.entries),
@@ -57,6 +60,9 @@ def _environment() -> jinja2.Environment:
         "with_unit": wording.with_unit,
         "seconds": wording.seconds,
         "slug": wording.slug,
+        "csp_hash": _csp_hash,
+        "plain": wording.without_prefix,
+        "key": lambda value: "" if value is None else str(value),
         "svg": lambda drawing: Markup(drawing.inline_svg),
         "data_uri": _data_uri,
     }
@@ -77,17 +83,10 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+def _csp_hash(text: str) -> str:
+    """What a Content-Security-Policy calls an inline style or script by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
 def _data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _audit(data: ReportData) -> list[dict]:
-    """The readings of printed figures as plain rows; a row without a value holds a reason."""
-    frame = tables.arithmetic(data).astype(object)
-    return frame.where(frame.notna(), None).to_dict("records")
-
-
-def _conventions(data: ReportData) -> list[str]:
-    """How operations were counted, as the records say."""
-    found = [e.record.details.get("convention") for e in data.entries if e.record and e.record.metric == "flops"]
-    return list(dict.fromkeys(str(text) for text in found if text))

@@ -56,6 +56,7 @@ class Drawing:
         """The SVG as an element of a page: its ink is the page's, its ids don't clash with another figure's."""
         text = (self.svg or "")[(self.svg or "").find("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.S)
+        text = re.sub(r"<style[^>]*>.*?</style>\s*", "", text, flags=re.S)  # the page has it, for its whole policy
         text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
         text = re.sub(r"<svg [^>]*>", lambda tag: re.sub(r' (width|height)="[^"]*"', "", tag[0]), text, count=1)
         text = re.sub(r'( id="| href="#|url\(#)', rf"\g<1>{self.name}-", text)

@@ -28,6 +28,7 @@ GRADES = {
     "unconfirmed": "its source was not seen",
 }
 GRADE_ORDER = list(GRADES)
+PREFIXED = {"M parameters": 1e6, "GFLOP": 1e9}
 DIGITS = 4  # significant digits of a measured number
 
 
@@ -58,6 +59,11 @@ def with_unit(value: float, unit: str, printed: bool = False) -> str:
     if unit in ("", "1"):
         return text
     return f"{text}x" if unit == "x" else f"{text} {unit}"
+
+
+def without_prefix(value: float, unit: str) -> float:
+    """A number in its unit without M or G, so that numbers of one quantity sort as numbers."""
+    return value * PREFIXED.get(unit, 1)
 
 
 def interval(bounds: tuple[float, float] | None) -> str:

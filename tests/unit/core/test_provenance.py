@@ -53,6 +53,7 @@ def codes(tree):
         ("stylenat/timing/rounds.py", {"session"}),
         ("stylenat/timing/session.py", {"session", "timing"}),
         ("stylenat/report/report.html.j2", {"report"}),
+        ("stylenat/report/report.js", {"report"}),
         ("stylenat/training/step.py", set()),
         ("stylenat/objectives/losses.py", set()),
         ("stylenat/network/objective.py", set()),

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -59,10 +61,11 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(text):
     assert {anchor[1:] for anchor in anchors if anchor.startswith("#")} <= set(ids)
 
 
-def test_nothing_is_loaded_and_nothing_runs(text):
+def test_nothing_is_loaded_and_nothing_runs_but_the_script_of_its_own(text):
     found = Page(text)
     tags = {tag for tag, _ in found.tags}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert not tags & {"link", "iframe", "object", "embed", "base", "form"}
+    assert [attributes for tag, attributes in found.tags if tag == "script"] == [{}]
     for tag, attributes in found.tags:
         assert not any(name.startswith("on") for name in attributes)
         loads = [attributes[name] for name in ("src", "href", "xlink:href", "srcset", "data") if attributes.get(name)]
@@ -74,6 +77,31 @@ def test_nothing_is_loaded_and_nothing_runs(text):
     assert "@import" not in styles
     assert "url(http" not in text
     assert "default-src 'none'" in text
+
+
+def test_the_policy_allows_the_page_s_own_style_and_script_alone(text):
+    policies = [a["content"] for tag, a in Page(text).tags if a.get("http-equiv") == "Content-Security-Policy"]
+    policy = dict(part.strip().split(" ", 1) for part in policies[0].split(";"))
+    for tag, rule in (("script", "script-src"), ("style", "style-src-elem")):
+        inline = re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", text, flags=re.S)
+        digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in inline]
+        assert policy[rule] == f"'sha256-{digests[0]}'"
+        assert len(digests) == 1
+    assert policy["default-src"] == "'none'"
+    assert "\r" not in text  # a browser would hash another line end
+
+
+def test_numbers_are_sorted_by_their_digits_and_texts_by_what_they_say(text):
+    found = Page(text)
+    keys = {a["data-sort"] for tag, a in found.tags if tag in ("td", "th") and "data-sort" in a}
+    assert {"48921000.0", "123400000000.0", "67930000.0", "2.046", "2.4444", "0", "1.5", ""} <= keys
+    assert campaign.EVIL in keys
+    measured = {a.get("data-measured") for tag, a in found.tags if tag == "td"}
+    assert measured == {None, "", "48921000.0", "123400000000.0"}
+    states = {a["data-state"] for _, a in found.tags if "data-state" in a}
+    assert {"ok", "skipped", "failed", "measured here", "not measured here", "A", "S"} <= states
+    heads = re.findall(r"<thead>(.*?)</thead>", text, flags=re.S)
+    assert sum('data-as="number"' in head for head in heads) >= 4
 
 
 def test_harmful_text_is_shown_word_for_word(text):

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import pandas as pd
@@ -103,3 +104,14 @@ def test_latex_has_no_bare_special(complete):
     assert text.count(r"\\" + "\n") == 1 + len(campaign.CLAIMS)
     assert "48,921,000" in text
     assert "& --" in text  # nothing measured
+
+
+def test_a_cell_is_sorted_by_its_first_number_and_never_by_one_outside_its_controls(complete):
+    data = campaign.data(complete)
+    cell = comparison(data)[0].cells["parameters"]
+    assert (cell.published_key, cell.measured_key) == (48.92e6, 48_921_000)
+    flagged = dataclasses.replace(cell.measured[0], flag="worse than noise")
+    other = dataclasses.replace(cell.measured[0], value=5.0)
+    assert dataclasses.replace(cell, measured=[flagged, other]).measured_key == 5.0
+    assert dataclasses.replace(cell, measured=[flagged]).measured_key is None
+    assert dataclasses.replace(cell, published=[]).published_key is None
