@@ -6,13 +6,14 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo example test test-long test-slurm lint format lock natten bench clean
+.PHONY: help venv demo example test test-long test-slurm test-browser lint format lock natten bench clean
 
 help:
 	@echo "make demo       run the whole workflow in small on this machine and say where the report is"
 	@echo "make test       run the tests"
 	@echo "make test-long  run the tests that take minutes"
 	@echo "make test-slurm run the workflow on a SLURM that it starts on this machine, as root"
+	@echo "make test-browser look at the report in headless Chromium, with axe-core from npm"
 	@echo "make lint       check style: ruff, snakefmt, snakemake --lint"
 	@echo "make lock       write requirements.lock anew from pyproject.toml"
 	@echo "make bench      print speed ratios, both sides in one process, and write records to build/bench"
@@ -40,7 +41,8 @@ example: demo
 
 # One process a core, each of one thread: far faster than one process of many threads, for the networks are small.
 test: $(READY)
-	OMP_NUM_THREADS=1 python -m pytest -m "not long and not slurm" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 python -m pytest -m "not long and not slurm and not browser" -n logical --maxprocesses 4 \
+	    --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY)
 	python -m pytest -m long
@@ -49,6 +51,10 @@ test-long: $(READY)
 SELECT ?= slurm
 test-slurm: $(READY)
 	python -m pytest -m $(SELECT) tests/slurm
+
+# The report as its readers have it. Needs Debian's packages chromium and npm, and the npm registry for axe-core.
+test-browser: $(READY)
+	python -m pytest -m browser -rs tests/browser
 
 lint: $(READY)
 	ruff check .
