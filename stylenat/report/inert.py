@@ -22,9 +22,9 @@ def csv_cell(value: object) -> str:
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
-def json_text(value: Any) -> str:
+def json_text(value: Any, indent: int = 2) -> str:
     """JSON in printable ASCII without HTML's signs, which says the same as any other JSON of the value."""
-    text = json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(value, indent=indent, ensure_ascii=True, allow_nan=False)
     for sign in "<>&\x7f":  # these stand in strings only
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text + "\n"

@@ -7,19 +7,15 @@ from typing import Any
 
 from stylenat.report import evidence, tables, view
 from stylenat.report.document import Document
+from stylenat.report.inert import json_text
 from stylenat.report.load import Entry, Judged, ReportData
 from stylenat.report.rows import MeasurementRow, nulled
 from stylenat.report.style import Drawing
 
-# JSON's own escapes keep the text inert wherever it is pasted: no tag, no entity, and nothing outside ASCII, such as
-# marks that turn the direction of a line.
-INERT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
-
 
 def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
     """The document as text; the same records give the same bytes."""
-    text = json.dumps(document(data, drawings).model_dump(mode="json"), indent=1, allow_nan=False)
-    return "".join(INERT.get(sign, sign) for sign in text) + "\n"
+    return json_text(document(data, drawings).model_dump(mode="json"), indent=1)
 
 
 def document(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> Document:
