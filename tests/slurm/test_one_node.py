@@ -50,7 +50,8 @@ def verdicts(folder):
 
 
 def values(folder):
-    found = [json.loads(path.read_text()) for path in (folder / "results/measure").rglob("*.json")]
+    planned = json.loads((folder / "results/plan/plan.json").read_text())["records"]
+    found = [json.loads((folder / "results" / record["path"]).read_text()) for record in planned]
     return {(x["protocol"], x["model"], x["seed"]): x["value"] for x in found if x["metric"] != "throughput"}
 
 
