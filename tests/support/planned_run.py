@@ -11,6 +11,7 @@ from stylenat.core.strict import read_yaml
 from stylenat.stages import judge
 
 CATALOG = Catalog(ROOT / "config")
+UNITS = {"parameters": "parameters", "flops": "FLOP", "throughput": "images/s"}
 
 
 MODEL, RIVAL, REAL, NOISE = (
@@ -61,11 +62,12 @@ def record(job, value, **fields):
             "seed": job["seed"],
             "status": "ok",
             "value": value,
-            "unit": {"parameters": "parameters", "fid": "1", "throughput": "images/s"}[card.metric],
+            "unit": UNITS.get(card.metric, "1"),
             "direction": "lower",
             "comparable": True,
             "demo": False,
             "code": "c",
+            "git": {"revision": "f" * 40, "dirty": False},
             "created": "2026-01-01T00:00:00+00:00",
             "wall_seconds": 1.0,
         }

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from support import campaign
 
+from stylenat.core.records import write_record
 from stylenat.report import page
 from stylenat.report.figures import figures
 from stylenat.report.view import demo_banner
@@ -185,3 +186,10 @@ def test_an_empty_run_still_makes_a_page(complete):
     empty = plan.model_copy(update={"records": [], "verdicts": [], "histories": {}, "samples": {}, "cards": {}})
     data = page.ReportData(empty, {}, {}, {}, {}, {}, {}, [], [], [], {}, {})
     assert "This run judges no claim." in Page(page.render(data, figures(data))).words()
+
+
+def test_a_record_that_says_no_more_than_it_must_is_shown(tmp_path):
+    results = campaign.make(tmp_path)
+    bare = {key: {} for key in ("git", "versions", "device", "inputs", "details", "flags")}
+    write_record(results / campaign.SIZE, campaign.record("parameters", campaign.OFFICIAL, value=48_921_000.0, **bare))
+    assert "48,921,000" in Page(render(results)).words()
