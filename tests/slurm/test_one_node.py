@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slurm
 MODEL = "stylenat-demo-32"
 SNAPSHOT = f"results/train/{MODEL}/snapshot.safetensors"
 TOTAL = 320  # images seen, a minute or so of steps
-LIMIT = 600  # seconds that a run may take
+LIMIT = 1200  # seconds that a run may take, on a machine with other work
 
 
 @pytest.fixture(scope="session")
