@@ -47,6 +47,7 @@ STAGES = (
     "train",
     "import",
     "sample",
+    "maps",
     "features",
     "throughput",
     "measure",

@@ -199,6 +199,10 @@ class Lookup:
         model = self.catalog.model(w.model)
         return sha256_json([model.family, model.arch, self._codes.model(model)])[:16]
 
+    def maps_digest(self, w: Any) -> str:
+        """Digest of what decides maps of attention besides the weights."""
+        return sha256_json([self.sample_digest(w), provenance.maps_code()])[:16]
+
     def measure_digest(self, w: Any) -> str:
         """Digest of what decides measurements besides their files: cards and the metric's code."""
         protocol, model = self.catalog.protocol(w.protocol), self.catalog.model(w.model)

@@ -17,6 +17,7 @@ IMPORTED_CARD = "import/{model}/snapshot.json"
 DISCRIMINATOR = "import/{model}/discriminator.safetensors"  # on demand: no measurement needs it
 DISCRIMINATOR_CARD = "import/{model}/discriminator.json"
 SAMPLES = "sample/{model}/seed{seed}-n{num}.npy"
+MAPS = "maps/{model}/seed{seed}"  # a folder: pictures, numbers and what they are of
 REAL_FEATURES = "features/reals/{dataset}.json"
 FAKE_FEATURES = "features/fakes/{model}/seed{seed}.json"
 STATISTICS = "features/statistics"  # by content; no output of a rule, so that it outlives a job that failed

@@ -12,6 +12,7 @@ from stylenat.core.files import read_json
 from stylenat.core.strict import Strict, parse
 
 SHOWN_SAMPLES = 64  # images of a model that the report may show
+MAPPED_FAMILY = "stylenat.network"  # the one whose heads look at neighborhoods of several dilations
 
 
 class PlannedRecord(Strict):
@@ -42,6 +43,7 @@ class Plan(Strict):
     verdicts: list[PlannedVerdict]
     histories: dict[str, str]  # trained model -> its training log (JSON lines)
     samples: dict[str, str]  # model -> the samples of its first seed (uint8 .npy)
+    maps: dict[str, str] = Field(default_factory=dict)  # StyleNAT model -> the folder of where its heads look
     simulation: str = paths.SIMULATION  # what error bars are worth: the report's appendix
     cards: dict[str, dict[str, Any]]  # kind -> name -> card, as plain data (aliases: Weights.imported is `import`)
 
@@ -60,6 +62,7 @@ def make_plan(run: Run) -> Plan:
         verdicts=verdicts,
         histories={name: paths.HISTORY.format(model=name) for name in trained_models(run)},
         samples=_first_samples(run),
+        maps=_first_maps(run),
         cards={kind: _plain(run, kind) for kind in KINDS},
     )
 
@@ -86,14 +89,29 @@ def trained_models(run: Run) -> list[str]:
     return sorted(name for name in models if run.catalog.model(name).weights.train is not None)
 
 
-def _first_samples(run: Run) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _first_jobs(run: Run) -> dict[str, Job]:
+    """Each model's first job on images: what is shown of the model is of its seed."""
+    found: dict[str, Job] = {}
     for job in run.jobs:
-        protocol = run.catalog.protocol(job.protocol)
-        if protocol.on_images and job.model not in found:
-            count = min(protocol.fake_count, SHOWN_SAMPLES)
-            found[job.model] = paths.SAMPLES.format(model=job.model, seed=job.seed, num=count)
+        if run.catalog.protocol(job.protocol).on_images:
+            found.setdefault(job.model, job)
     return found
+
+
+def _first_samples(run: Run) -> dict[str, str]:
+    counts = {name: run.catalog.protocol(job.protocol).fake_count for name, job in _first_jobs(run).items()}
+    return {
+        name: paths.SAMPLES.format(model=name, seed=job.seed, num=min(counts[name], SHOWN_SAMPLES))
+        for name, job in _first_jobs(run).items()
+    }
+
+
+def _first_maps(run: Run) -> dict[str, str]:
+    return {
+        name: paths.MAPS.format(model=name, seed=job.seed)
+        for name, job in _first_jobs(run).items()
+        if run.catalog.model(name).family == MAPPED_FAMILY
+    }
 
 
 def _plain(run: Run, kind: str) -> dict[str, Any]:

@@ -113,6 +113,11 @@ class Codes:
         return self._once(("timing", *families), lambda: timing_code(models))
 
 
+def maps_code() -> str:
+    """Fingerprint of what decides maps of attention besides the model's own code, which takes them."""
+    return fingerprint([_package("stages", "maps.py")])
+
+
 def claims_code() -> str:
     """Fingerprint of the verdict rules."""
     return fingerprint([_package("claims"), *_shared_rules(), _package("stages", "judge.py")])

@@ -16,6 +16,7 @@ STAGES = (
     "train",
     "import",
     "sample",
+    "maps",
     "features",
     "throughput",
     "measure",
@@ -102,6 +103,8 @@ def _ends(run: Run, plan: Plan) -> Iterable[Target]:
         yield Target("judge", verdict.claim, (verdict.path,))
     for path in plan.samples.values():
         yield Target("sample", _stem(path, "sample"), (path,))
+    for path in plan.maps.values():
+        yield Target("maps", path.removeprefix("maps/"), (path,), kind="folder")
     for stage, path in {"plan": paths.PLAN, "simulate": plan.simulation, "report": paths.REPORT}.items():
         yield Target(stage, _stem(path, stage), (path,))
 

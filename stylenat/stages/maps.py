@@ -1,4 +1,4 @@
-"""Stage `maps`, on demand: where every head of a StyleNAT looks while it makes one image.
+"""Stage `maps`: where every head of a StyleNAT looks while it makes one image.
 
 For each attention module a PNG: heads side by side, above the weights of the position in the middle, below what each
 position gets from all positions; white is each map's greatest value. The numbers are in one .npz, the heads' kernel

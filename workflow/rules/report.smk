@@ -9,6 +9,7 @@ rule report:
         verdicts=RUN.verdicts,
         histories=[RESULTS / path for path in RUN.plan.histories.values()],
         samples=[RESULTS / path for path in RUN.plan.samples.values()],
+        maps=[RESULTS / path for path in RUN.plan.maps.values()],
         simulation=RESULTS / RUN.plan.simulation,
     output:
         page=report(RESULTS / paths.REPORT, caption="../report/page.rst", category="Report"),
