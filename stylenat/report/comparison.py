@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stylenat.core.claim_cards import Published, PublishedCard
+from stylenat.core.estimates import estimate_of
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import FullName, name_of
 from stylenat.report.wording import GRADE_ORDER, without_prefix
@@ -51,6 +52,12 @@ class Averaged:
     def label(self) -> str:
         """The demo label of its records."""
         return next((entry.label for entry in self.entries if entry.label), "")
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval over seeds, or of one run where its standard error is known; None where neither is."""
+        found = estimate_of([entry.record for entry in self.entries if entry.record is not None])
+        return found.interval if found else None
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from stylenat.report import appendix
+from stylenat.report.choices import choices
 from stylenat.report.comparison import Averaged, Row, comparison
 from stylenat.report.grids import sample_grids
 from stylenat.report.load import ReportData
+from stylenat.report.pareto import fid_against_throughput
 from stylenat.report.strips import metric_strips
 from stylenat.report.style import BLUE, GREEN, ORANGE, Drawing, draw, rendered
 from stylenat.report.wording import shorten, slug
@@ -19,7 +21,8 @@ from stylenat.report.wording import shorten, slug
 def figures(data: ReportData) -> dict[str, list[Drawing]]:
     """All figures by section, each with its files or the reason why it is missing."""
     return {
-        "comparison": [fid_against_parameters(data)],
+        "comparison": [fid_against_parameters(data), fid_against_throughput(data)],
+        "choices": choices(data),
         "metrics": metric_strips(data),
         "training": [training_curves(data, name) for name in data.histories],
         "samples": sample_grids(data),

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 
 INK, FAINT = "#1d2733", "#c4ccd6"
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"  # Okabe and Ito's palette
+# Marker and colour of one series after another: told apart by the marker alone, too.
+SERIES = [(marker, colour) for marker, colour in zip("DsPvX^*" * 4, [ORANGE, GREEN, RED, BLUE] * 7, strict=True)]
 SETTINGS = {
     "text.parse_math": False,  # a dollar sign in a card is a dollar sign
     "svg.fonttype": "none",

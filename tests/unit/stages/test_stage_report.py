@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from support import campaign
+from support import campaign, plotted
 
 from stylenat.core.catalog import Catalog, Run
 from stylenat.core.errors import InputError
@@ -34,6 +34,7 @@ def test_the_stage_writes_all_its_files_and_nothing_on_stdout(results, capsys):
         "claims.parquet", "measurements.parquet", "published.parquet",
         "tables/verdicts.tex", "tables/arithmetic.tex", "tables/comparison.tex", "tables/measurements.tex",
         "figures/fid-parameters.svg", "figures/fid-parameters.png",
+        "figures/fid-filters-fid-demo.svg", "figures/fid-filters-fid-demo.png",
         "figures/metric-fid-demo.svg", "figures/metric-fid-demo.png",
         "figures/training-stylenat-small.svg", "figures/training-stylenat-small.png",
         "figures/samples-stylenat-small.png", "figures/samples-real-photos.png",
@@ -44,6 +45,17 @@ def test_the_same_records_give_the_same_bytes(results):
     render(results, "one")
     render(results, "two")
     assert contents(results / "one") == contents(results / "two")
+
+
+def test_every_kind_of_figure_has_the_same_bytes_each_time(tmp_path):
+    results = plotted.make(tmp_path)
+    render(results, "one")
+    render(results, "two")
+    made = contents(results / "one")
+    names = {name.removeprefix("figures/") for name in made if name.endswith(".svg")}
+    assert {"fid-throughput.svg", "fid-filters-fid-a.svg"} <= names
+    assert {f"figures/{name[:-4]}.png" for name in names} <= set(made)
+    assert made == contents(results / "two")
 
 
 def test_figures_of_an_earlier_rendering_do_not_stay(results):
