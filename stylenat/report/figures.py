@@ -8,9 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from stylenat.report import appendix
+from stylenat.report.attention import attention_maps
 from stylenat.report.choices import choices
 from stylenat.report.comparison import Averaged, Row, comparison
 from stylenat.report.grids import sample_grids
+from stylenat.report.latents import same_latents
 from stylenat.report.load import ReportData
 from stylenat.report.pareto import fid_against_throughput
 from stylenat.report.strips import metric_strips
@@ -25,7 +27,9 @@ def figures(data: ReportData) -> dict[str, list[Drawing]]:
         "choices": choices(data),
         "metrics": metric_strips(data),
         "training": [training_curves(data, name) for name in data.histories],
+        "latents": same_latents(data),
         "samples": sample_grids(data),
+        "attention": attention_maps(data),
         "appendix": [appendix.drawing(data.simulated)],
     }
 

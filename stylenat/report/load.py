@@ -24,6 +24,7 @@ from stylenat.core.records import (
 from stylenat.core.strict import Model, parse
 from stylenat.report.appendix import Simulated, read_simulated
 from stylenat.report.artifacts import History, Samples, read_history, read_samples
+from stylenat.report.head_maps import HeadMaps, read_maps
 from stylenat.report.stale import stale_reason
 
 UNREADABLE = (OSError, ValueError, RecursionError)  # InputError is a ValueError; deep nesting recurses
@@ -77,6 +78,7 @@ class ReportData:
     checks: list[Judged]  # checks of the harness on itself
     histories: dict[str, History]
     samples: dict[str, Samples]
+    maps: dict[str, HeadMaps] = field(default_factory=dict)
     simulated: Simulated = field(default_factory=Simulated)
     flags: dict[Key, str] = field(default_factory=dict)  # models outside their controls, with why
 
@@ -114,6 +116,7 @@ def load(plan: Plan, results: Path) -> ReportData:
         checks=[item for item in judged if item.claim.about == "harness"],
         histories={name: read_history(results / path, path) for name, path in sorted(plan.histories.items())},
         samples={name: read_samples(results / path, path) for name, path in sorted(plan.samples.items())},
+        maps={name: read_maps(results / path, path, name) for name, path in sorted(plan.maps.items())},
         simulated=read_simulated(results / plan.simulation, plan.simulation),
         flags=flags(_current(entries, protocols), models),
     )

@@ -53,7 +53,7 @@ def test_every_kind_of_figure_has_the_same_bytes_each_time(tmp_path):
     render(results, "two")
     made = contents(results / "one")
     names = {name.removeprefix("figures/") for name in made if name.endswith(".svg")}
-    assert {"fid-throughput.svg", "fid-filters-fid-a.svg"} <= names
+    assert {"fid-throughput.svg", "fid-filters-fid-a.svg", "latents-256px-seed0.svg", "maps-fast-256.svg"} <= names
     assert {f"figures/{name[:-4]}.png" for name in names} <= set(made)
     assert made == contents(results / "two")
 
