@@ -7,7 +7,7 @@ import pytest
 from support import tree
 from support.fake_slurm import FakeSlurm
 
-TARGET = "results/measure/parameters/stylenat-ffhq-256/seed0.json"
+TARGET = "results/measure/parameters/stylenat-ffhq-256/records.json"
 REFUSED = "nothing was submitted to this cluster: "
 
 
