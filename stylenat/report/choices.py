@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -143,7 +144,7 @@ def _worth(rows: dict[str, dict[str, Averaged]]) -> str:
 
 
 def _paint(panel: Axes, rows: dict[str, dict[str, Averaged]], ways: list[str]) -> None:
-    for way, (marker, colour) in zip(ways, SERIES, strict=False):
+    for way, (marker, colour) in zip(ways, cycle(SERIES), strict=False):
         shift = (ways.index(way) - (len(ways) - 1) / 2) * min(0.16, 0.6 / len(ways))
         places = [(row + shift, found[way]) for row, found in enumerate(rows.values()) if way in found]
         for y, mean in places:

@@ -1,6 +1,7 @@
 """The figure of FID against sampling throughput, with the Pareto front of the models that were measured alike."""
 
 from collections.abc import Iterable
+from itertools import cycle
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -77,7 +78,7 @@ def _paint_printed(panel: Axes, rows: Iterable[Row]) -> None:
 
 
 def _paint_groups(panel: Axes, groups: Iterable[Group]) -> None:
-    for group, (marker, colour) in zip(groups, SERIES, strict=False):
+    for group, (marker, colour) in zip(groups, cycle(SERIES), strict=False):
         first = front(group.points) if len(group.points) > 1 else []
         where = f"measured, {shorten(group.dataset, 28)}, {shorten(group.device, 28)}"
         for number, point in enumerate(group.points):

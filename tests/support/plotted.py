@@ -1,6 +1,7 @@
 """A campaign with all that figures are drawn of: comparable FIDs under several protocols and filters, timings, maps."""
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +171,9 @@ def data(results: Path):
 def plan_of(results: Path) -> dict:
     """The plan as plain data."""
     return json.loads((results / "plan/plan.json").read_text())
+
+
+def texts(drawing):
+    """The words in a figure."""
+    root = ET.fromstring(drawing.svg)
+    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]

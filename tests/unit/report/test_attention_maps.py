@@ -1,11 +1,10 @@
 import json
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 import torch
 from support import campaign, plotted
-from support.plotted import FAST, LONE
+from support.plotted import FAST, LONE, texts
 from support.toys import model_card
 from support.trainings import SMALL
 
@@ -25,11 +24,6 @@ def results(tmp_path):
 
 def drawn(results):
     return {drawing.name: drawing for drawing in attention_maps(plotted.data(results))}
-
-
-def texts(drawing):
-    root = ET.fromstring(drawing.svg)
-    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
 def test_each_stylenat_has_a_figure_with_its_heads_by_dilation(results):

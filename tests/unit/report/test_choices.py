@@ -1,8 +1,6 @@
-import xml.etree.ElementTree as ET
-
 import pytest
 from support import campaign, plotted
-from support.plotted import BOX, FAST, FINE, LANCZOS, SLOW
+from support.plotted import BOX, FAST, FINE, LANCZOS, SLOW, texts
 
 from stylenat.report.choices import choices
 from stylenat.report.style import SERIES
@@ -13,11 +11,6 @@ FILTERS, PROTOCOLS = "fid-filters-fid-b", "fid-protocols-faces-inception-v3-laye
 @pytest.fixture
 def results(tmp_path):
     return plotted.make(tmp_path)
-
-
-def texts(drawing):
-    root = ET.fromstring(drawing.svg)
-    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
 def drawn(results):
@@ -73,3 +66,8 @@ def test_demo_numbers_say_so(tmp_path):
 
 def test_many_choices_have_marks_that_differ():
     assert len(set(SERIES)) == len(SERIES) == 28
+
+
+def test_more_choices_than_marks_are_all_drawn(results, monkeypatch):
+    monkeypatch.setattr("stylenat.report.choices.SERIES", SERIES[:1])
+    assert {"box (faces-box)", "lanczos (faces)"} <= set(texts(drawn(results)[FILTERS]))

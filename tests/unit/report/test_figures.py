@@ -1,21 +1,16 @@
 import io
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from PIL import Image
 from support import campaign
+from support.plotted import texts
 
 from stylenat.core.files import write_json
 from stylenat.core.records import write_record
 from stylenat.report import style
 from stylenat.report.figures import figures
 from stylenat.report.grids import _tiled
-
-
-def texts(drawing):
-    root = ET.fromstring(drawing.svg)
-    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
 def drawn(results, section):

@@ -1,10 +1,9 @@
 import dataclasses
-import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
 import pytest
 from support import campaign, plotted
-from support.plotted import BOX, FAST, FINE, LANCZOS, LONE, SLOW
+from support.plotted import BOX, FAST, FINE, LANCZOS, LONE, SLOW, texts
 
 from stylenat.core.records import write_record
 from stylenat.report import page
@@ -16,11 +15,6 @@ from stylenat.report.ranking import front, groups_of
 @pytest.fixture
 def results(tmp_path):
     return plotted.make(tmp_path)
-
-
-def texts(drawing):
-    root = ET.fromstring(drawing.svg)
-    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
 def ranked(results):
