@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support import campaign, plotted
 from support.plotted import FAST, LONE, texts
 from support.toys import model_card
@@ -149,3 +150,21 @@ def test_harmful_names_of_modules_are_inert(results):
     text = page.render(data, figures(data))
     assert "&lt;script&gt;1&lt;/script&gt; (128 px)" in text
     assert "<script>1" not in text
+
+
+def test_level_10_comes_after_level_9(tmp_path):
+    names = ["layers.10.attn", "layers.9.attn"]
+    heads = {"kernel_sizes": [3], "dilations": [1]}
+    described = {
+        "model": "m",
+        "weights_sha256": "a" * 64,
+        "seed": 0,
+        "index": 0,
+        "modules": dict.fromkeys(names, heads),
+    }
+    (tmp_path / "maps.json").write_text(json.dumps(described))
+    numbers = {f"{name}.{kind}": np.ones((1, 4, 4)) for name in names for kind in ("middle", "received")}
+    np.savez(tmp_path / "maps.npz", **numbers)
+    Image.new("RGB", (4, 4)).save(tmp_path / "image.png")
+    found = read_maps(tmp_path, "maps", "m")
+    assert (found.problem, [module.name for module in found.modules]) == ("", ["layers.10.attn"])

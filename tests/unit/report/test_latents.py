@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from support import plotted
-from support.plotted import FAST, FINE, SLOW
+from support.plotted import FAST, FINE, SLOW, texts
 
 from stylenat.core.files import write_json
 from stylenat.report.latents import _small, same_latents
@@ -18,8 +18,7 @@ def test_the_models_of_a_resolution_stand_side_by_side(results):
     (drawing,) = same_latents(plotted.data(results))  # of lone-32 there is nothing to set beside
     assert drawing.name == "latents-256px-seed0"
     root = ET.fromstring(drawing.svg)
-    names = ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert names == [FAST, FINE, SLOW]
+    assert texts(drawing) == [FAST, FINE, SLOW]
     assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 3 * 8
     assert "images 0 to 7 of seed 0, one column each" in drawing.caption
     assert "Demo" not in drawing.caption
@@ -52,3 +51,10 @@ def test_missing_samples_are_said(results):
 def test_large_pictures_are_shrunk_in_proportion():
     assert _small(np.zeros((300, 150, 3), np.uint8)).shape == (128, 64, 3)
     assert _small(np.zeros((32, 32, 3), np.uint8)).shape == (32, 32, 3)
+
+
+def test_controls_have_no_latents_to_be_set_beside(results):
+    data = plotted.data(results)
+    data.models[SLOW] = data.models[SLOW].model_copy(update={"control": "noise"})
+    (drawing,) = same_latents(data)
+    assert texts(drawing) == [FAST, FINE]
