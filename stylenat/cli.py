@@ -3,9 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, get_args
 
 from stylenat import __version__, subcommands
+from stylenat.core.cards import Pictures
 from stylenat.core.catalog import KINDS, Catalog
 from stylenat.core.errors import InputError, Unfinished
 from stylenat.core.registry import ROOT
@@ -183,6 +184,9 @@ def _show_stages(commands: Any) -> None:
     report = _add(commands, "report", "render the report from plan, records and verdicts")
     _paths(report, "plan", "results", "out", required=False)
     report.add_argument("--readme", type=Path, help="also render the verdict table between this file's markers")
+    report.add_argument(
+        "--pictures", choices=get_args(Pictures), help="in the page, beside it, or in it while it is below 5 MB (fit)"
+    )
     _compare_options(report)
     check = _add(commands, "check", "check all cards, and what a run needs that is not there")
     check.add_argument("run_files", nargs="*", type=Path, default=[], help="run configurations, e.g. config/paper.yaml")

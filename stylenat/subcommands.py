@@ -206,12 +206,14 @@ def run_report(args: argparse.Namespace, catalog: Catalog) -> None:
     missing = [f"--{name}" for name in ("plan", "results", "out") if getattr(args, name) is None]
     if missing:
         raise InputError(f"report: found no {' and no '.join(missing)}; all three are needed unless `compare` is given")
-    print(_stage("report")(args.plan, args.results, args.out, args.readme))
+    print(_stage("report")(args.plan, args.results, args.out, args.readme, args.pictures))
 
 
 def run_compare(args: argparse.Namespace, catalog: Catalog) -> None:
     """Print a comparison of two campaigns, or write it and print where it is."""
-    given = [f"--{name}" for name in ("plan", "results", "out", "readme") if getattr(args, name) is not None]
+    given = [
+        f"--{name}" for name in ("plan", "results", "out", "readme", "pictures") if getattr(args, name) is not None
+    ]
     if given:
         raise InputError(f"report compare: found {', '.join(given)} before `compare`; its own options follow A and B")
     text = _stage("compare")(*args.campaigns, args.format)

@@ -236,6 +236,9 @@ class MatrixRow(Strict):
     datasets: list[Name] = Field(default_factory=list)  # sets of reals; none: each model's own
 
 
+Pictures = Literal["inside", "beside", "fit"]
+
+
 class RunCard(Strict):
     """One run of the workflow: what it measures and what it judges."""
 
@@ -250,5 +253,6 @@ class RunCard(Strict):
     batch_size: PositiveInt = 16  # images generated and seen at once
     device: Literal["cpu", "cuda"] = "cpu"
     machine: Name = "cpu"  # names the machine in the path of every timing
+    pictures: Pictures = "fit"  # of the report: in its page, beside it, or in it as long as it stays small
     measure: Annotated[list[MatrixRow], Field(min_length=1)]
     claims: Annotated[list[Text], Field(min_length=1)]  # shell patterns over claim names

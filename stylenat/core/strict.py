@@ -2,6 +2,7 @@
 
 import types
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,16 +72,22 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
+@cache
+def _keys_of(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
+    """A model's keys, each with the one model that its value holds, if it holds one."""
+    fields = {field.alias or name: _models_in(field.annotation) for name, field in model.model_fields.items()}
+    return {name: inner[0] if len(inner) == 1 else None for name, inner in fields.items()}
+
+
 def _check_keys(data: Any, model: type[BaseModel], where: str, trail: tuple[str, ...]) -> None:
     """Raise InputError at the first unknown key, at any depth, with the nearest valid one."""
     if not isinstance(data, dict):
         return
-    names = {field.alias or name: field for name, field in model.model_fields.items()}
+    names = _keys_of(model)
     for key, value in data.items():
         if key not in names:
             place = ".".join((*trail, str(key)))
             raise InputError(f"{where}: unknown key '{place}'; {nearest(str(key), names)}")
-        inner = _models_in(names[key].annotation)
-        for item in value if isinstance(value, list) else [value]:
-            if len(inner) == 1:
-                _check_keys(item, inner[0], where, (*trail, str(key)))
+        inner = names[key]
+        for item in (value if isinstance(value, list) else [value]) if inner else ():
+            _check_keys(item, inner, where, (*trail, str(key)))

@@ -73,9 +73,8 @@ def drawing(found: Simulated) -> Drawing:
     made = found.simulation
     if made is None:
         return Drawing(NAME, TITLE, "", "", problem=found.problem)
-    svg, png = rendered(painted(made), NAME)
     alt = "Bias of the distance against the number of images, and intervals of two kinds for the same draws"
-    return Drawing(NAME, TITLE, caption(made), alt, svg, png)
+    return Drawing(NAME, TITLE, caption(made), alt, lambda: rendered(painted(made), NAME))
 
 
 def caption(made: Simulation) -> str:

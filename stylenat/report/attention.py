@@ -13,7 +13,7 @@ from PIL import Image
 
 from stylenat.report.head_maps import HeadMaps, Module
 from stylenat.report.load import ReportData
-from stylenat.report.style import BLUE, FAINT, INK, Drawing, draw, rendered
+from stylenat.report.style import BLUE, FAINT, INK, Drawing, plotted
 from stylenat.report.wording import shorten, slug
 
 CELL_PX = 64  # side of a map in the picture; those of networks divide it, or it them
@@ -45,10 +45,10 @@ def _maps_of(data: ReportData, name: str) -> Drawing:
             _paint_row(panel, row, width)
 
     height = (len(rows) + 1) * (2 * STEP_PX + 30)
-    svg, png = rendered(draw((width / PX_AN_INCH + 1.2, height / PX_AN_INCH), (len(rows) + 1, 1), paint), stem)
+    size = (width / PX_AN_INCH + 1.2, height / PX_AN_INCH)
     sizes = ", ".join(f"{module.side} px" for module in found.modules)
     alt = f"Maps of attention of {name} at {sizes}, one column a head, grouped by dilation"
-    return Drawing(stem, title, _caption(data, name, found), alt, svg, png)
+    return Drawing(stem, title, _caption(data, name, found), alt, plotted(stem, size, (len(rows) + 1, 1), paint))
 
 
 def _caption(data: ReportData, name: str, found: HeadMaps) -> str:

@@ -1,5 +1,6 @@
 """What one choice is worth: FID of the same images by the filter of the reals alone, and by the protocol alone."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
@@ -12,9 +13,10 @@ from stylenat.report.comparison import Averaged
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import resize_filter
 from stylenat.report.strips import OUTSIDE
-from stylenat.report.style import SERIES, Drawing, draw, rendered
+from stylenat.report.style import SERIES, Drawing, label_rows, plotted
 from stylenat.report.wording import measured, shorten, slug
 
+ROW_INCHES, LEGEND_INCHES = 0.5, 0.6  # of a row; of the axis and the legend below, but for its lines
 READING = (
     "One row a model, one mark a {choice}; between the marks of a row only that is chosen otherwise. All of it was "
     "measured here, and no published FID stands among it. Bars are 95 % intervals, where there are several seeds or a "
@@ -111,11 +113,11 @@ def _drawing(data: ReportData, choice: Choice, models: list[str]) -> Drawing:
             title=label.upper() if label == DEMO else "", xlabel=f"FID ({label or 'measured here'}), lower is better"
         )
 
-    figure = draw((7.6, 0.62 * len(rows) + 0.24 * len(ways) + 1.1), (1, 1), paint)
-    svg, png = rendered(figure, choice.stem)
+    size = (7.6, ROW_INCHES * len(rows) + 0.2 * len(ways) + LEGEND_INCHES + 0.3)
     caption = f"{'Demo numbers. ' if label == DEMO else ''}{READING.format(choice=choice.varies)}{choice.note}"
     caption += f" {_worth(rows)}" + "".join(f" Not drawn: {model} ({why})." for model, why in left_out.items())
-    return Drawing(choice.stem, choice.title, caption, f"Dot plot of {choice.title}, a row each model", svg, png)
+    alt = f"Dot plot of {choice.title}, a row each model"
+    return Drawing(choice.stem, choice.title, caption, alt, plotted(choice.stem, size, (1, 1), paint))
 
 
 def _means(data: ReportData, choice: Choice, model: str) -> dict[str, Averaged]:
@@ -145,15 +147,17 @@ def _worth(rows: dict[str, dict[str, Averaged]]) -> str:
 
 def _paint(panel: Axes, rows: dict[str, dict[str, Averaged]], ways: list[str]) -> None:
     for way, (marker, colour) in zip(ways, cycle(SERIES), strict=False):
-        shift = (ways.index(way) - (len(ways) - 1) / 2) * min(0.16, 0.6 / len(ways))
+        shift = (ways.index(way) - (len(ways) - 1) / 2) * min(0.2, 0.8 / len(ways))
         places = [(row + shift, found[way]) for row, found in enumerate(rows.values()) if way in found]
-        for y, mean in places:
-            low, high = mean.interval or (mean.value, mean.value)
-            bar = [[mean.value - low], [high - mean.value]] if mean.interval else None
-            panel.errorbar(mean.value, y, xerr=bar, fmt=marker, color=colour, markersize=7, capsize=3, elinewidth=1.2)
-        panel.plot([], [], marker, color=colour, markersize=7, label=shorten(way, 60))
+        bars = [mean.interval or (math.nan, math.nan) for _, mean in places]
+        xs = [mean.value for _, mean in places]
+        bar = [
+            [x - low for x, (low, _) in zip(xs, bars, strict=True)],
+            [high - x for x, (_, high) in zip(xs, bars, strict=True)],
+        ]
+        looks = {"fmt": marker, "color": colour, "markersize": 7, "capsize": 3, "elinewidth": 1.2}
+        panel.errorbar(xs, [y for y, _ in places], xerr=bar, label=shorten(way, 60), **looks)
     flagged = ["\n" + OUTSIDE if any(mean.flag for mean in found.values()) else "" for found in rows.values()]
-    panel.set_yticks(range(len(rows)), [shorten(model, 40) + words for model, words in zip(rows, flagged, strict=True)])
-    panel.set_ylim(len(rows) - 0.5, -0.5)
-    panel.grid(axis="y", visible=False)
-    panel.legend(loc="upper left", bbox_to_anchor=(0, -0.42 / (0.62 * len(rows) + 0.4)), fontsize=8.5)
+    labels = dict(enumerate(shorten(model, 40) + words for model, words in zip(rows, flagged, strict=True)))
+    label_rows(panel, labels, above=0.3, below=LEGEND_INCHES + 0.2 * len(ways))
+    panel.legend(loc="upper left", bbox_to_anchor=(0, -0.45 / (ROW_INCHES * len(rows))), fontsize=8.5)

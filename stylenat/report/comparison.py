@@ -168,7 +168,7 @@ def _row(data: ReportData, method: str, resolution: int, published: dict[str, li
 
 
 def _cell(data: ReportData, models: list[str], quantity: str, published: list[Quoted]) -> Cell:
-    entries = [entry for entry in data.entries if entry.planned.model in models and _is_about(data, entry, quantity)]
+    entries = [entry for name in models for entry in data.entries_of(name) if _is_about(data, entry, quantity)]
     comparable = [entry for entry in entries if entry.record is not None and entry.record.comparable]
     measured = averages(data, comparable)
     best_first = sorted(published, key=lambda quoted: GRADE_ORDER.index(quoted.number.grade))

@@ -1,6 +1,7 @@
 """The report's figures by section; of them, here, FID against parameters and the training curves."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,14 +15,21 @@ from stylenat.report.comparison import Averaged, Row, comparison
 from stylenat.report.grids import sample_grids
 from stylenat.report.latents import same_latents
 from stylenat.report.load import ReportData
+from stylenat.report.parallel import begun
 from stylenat.report.pareto import fid_against_throughput
 from stylenat.report.strips import metric_strips
-from stylenat.report.style import BLUE, GREEN, ORANGE, Drawing, draw, rendered
+from stylenat.report.style import BLUE, GREEN, ORANGE, Drawing, plotted
 from stylenat.report.wording import shorten, slug
 
 
 def figures(data: ReportData) -> dict[str, list[Drawing]]:
-    """All figures by section, each with its files or the reason why it is missing."""
+    """All figures by section, each with the reason why it is missing or being painted while other work goes on."""
+    found = _figures(data)
+    paints = iter(begun([drawing.paint for section in found.values() for drawing in section]))
+    return {name: [replace(drawing, paint=next(paints)) for drawing in section] for name, section in found.items()}
+
+
+def _figures(data: ReportData) -> dict[str, list[Drawing]]:
     return {
         "comparison": [fid_against_parameters(data), fid_against_throughput(data)],
         "choices": choices(data),
@@ -48,7 +56,7 @@ def fid_against_parameters(data: ReportData) -> Drawing:
             panel.set(title=f"FFHQ, {resolution} px", xlabel="generator parameters (millions)", ylabel="FID")
             panel.margins(x=0.22, y=0.18)
 
-    figure = draw((4.6 * len(resolutions), 3.8), (1, len(resolutions)), paint)
+    made = plotted(name, (4.6 * len(resolutions), 3.8), (1, len(resolutions)), paint)
     measured = any(_found(row) for row in rows)
     caption = "Down and to the left is better. Hollow: as published, each under its own protocol. " + (
         "Filled: measured here." if measured else "No comparable FID was measured in this run, so no filled marker."
@@ -56,9 +64,8 @@ def fid_against_parameters(data: ReportData) -> Drawing:
     caption += " Demo numbers are never drawn on these axes." if data.plan.run.demo else ""
     names = dict.fromkeys(mean.name.short for row in rows for mean in _points(row))
     caption += "".join(f" Measured: {name}." for name in names)
-    svg, png = rendered(figure, name)
     return Drawing(
-        name, title, caption, "Scatter plot of FID against parameters; the table above has its numbers", svg, png
+        name, title, caption, "Scatter plot of FID against parameters; the table above has its numbers", made
     )
 
 
@@ -116,11 +123,12 @@ def training_curves(data: ReportData, name: str) -> Drawing:
             if len(keys) > 1:
                 panel.legend(loc="best", fontsize=9)
 
-    svg, png = rendered(draw((7.6, 2.8), (1, 2), paint), stem)
     demo = "Demo training. " if data.plan.run.demo else ""
     how = "As logged during training; images are counted as shown to the discriminator."
     caption = f"{demo}{how} {history.problem}".strip()
-    return Drawing(stem, title, caption, f"Curves of losses and R1 penalty of {name}", svg, png)
+    return Drawing(
+        stem, title, caption, f"Curves of losses and R1 penalty of {name}", plotted(stem, (7.6, 2.8), (1, 2), paint)
+    )
 
 
 def _series(rows: list[dict[str, Any]], key: str) -> tuple[list[float], list[float]]:

@@ -31,19 +31,22 @@ def _grid(data: ReportData, name: str) -> Drawing:
         return Drawing(stem, title, "", "", problem=samples.problem)
     image_NCHW = np.asarray(samples.images[: COLUMNS * ROWS])
     count, _, height, width = image_NCHW.shape
-    grid = Image.fromarray(_tiled(image_NCHW))
     shrunk = min(1.0, LARGEST_CELL_PX / max(height, width))
     factor = max(1, SMALLEST_CELL_PX // max(height, width))
-    shown = ""
-    if shrunk < 1:
-        grid = grid.resize((round(grid.width * shrunk), round(grid.height * shrunk)), Image.Resampling.LANCZOS)
-        shown = f", shown at {LARGEST_CELL_PX} px"
-    elif factor > 1:
-        grid = grid.resize((grid.width * factor, grid.height * factor), Image.Resampling.NEAREST)
+    shown = f", shown at {LARGEST_CELL_PX} px" if shrunk < 1 else ""
     caption = f"{name}: the first {count} samples of {len(samples.images):,}, {width} x {height} px{shown}."
+    alt = f"Grid of {count} images by {title}"
+    return Drawing(stem, title, caption, alt, lambda: (None, _picture(image_NCHW, shrunk if shrunk < 1 else factor)))
+
+
+def _picture(image_NCHW: np.ndarray, scale: float) -> bytes:
+    """The grid as PNG; shrunk smoothly, or enlarged pixel by pixel."""
+    grid = Image.fromarray(_tiled(image_NCHW))
+    size = (round(grid.width * scale), round(grid.height * scale))
+    how = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
     buffer = io.BytesIO()
-    grid.save(buffer, format="PNG", optimize=True)
-    return Drawing(stem, title, caption, f"Grid of {count} images by {title}", png=buffer.getvalue())
+    grid.resize(size, how).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _tiled(image_NCHW: np.ndarray) -> np.ndarray:

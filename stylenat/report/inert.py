@@ -1,6 +1,7 @@
 """Text of records and cards that can do nothing where it is shown: not to a terminal, a page or a spreadsheet."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 FORMULA_SIGNS = ("=", "+", "-", "@")  # what a spreadsheet takes for a formula at the start of a cell
@@ -18,13 +19,33 @@ def csv_cell(value: object) -> str:
         return ""
     if isinstance(value, int | float):
         return repr(value)
-    text = plain(str(value))
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+    return no_formula(plain(str(value)))
 
 
-def json_text(value: Any, indent: int = 2) -> str:
+def no_formula(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: text that looks like one, behind an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(FORMULA_SIGNS) else value
+
+
+def json_text(value: Any) -> str:
     """JSON in printable ASCII without HTML's signs, which says the same as any other JSON of the value."""
-    text = json.dumps(value, indent=indent, ensure_ascii=True, allow_nan=False)
+    return _without_signs(json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)) + "\n"
+
+
+def json_rows(value: Mapping[str, Any]) -> str:
+    """As `json_text`, of a mapping whose long values are lists: a line for each of their items."""
+
+    def lines(part: Any) -> str:
+        if not isinstance(part, list) or not part:
+            return json.dumps(part, ensure_ascii=True, allow_nan=False)
+        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=True, allow_nan=False) for item in part) + "\n]"
+
+    return _without_signs(
+        "{\n" + ",\n".join(f"{json.dumps(key)}: {lines(part)}" for key, part in value.items()) + "\n}\n"
+    )
+
+
+def _without_signs(text: str) -> str:
     for sign in "<>&\x7f":  # these stand in strings only
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text + "\n"
+    return text

@@ -12,7 +12,7 @@ from PIL import Image
 
 from stylenat.report.comparison import resolution_of
 from stylenat.report.load import ReportData
-from stylenat.report.style import Drawing, draw, rendered
+from stylenat.report.style import Drawing, plotted
 from stylenat.report.wording import shorten
 
 COLUMNS = 8
@@ -52,7 +52,7 @@ def _drawing(data: ReportData, resolution: int, seed: str, names: list[str]) -> 
             _paint(panel, np.asarray(image_NCHW[:columns]), shorten(name, 30))
 
     width = CELL_INCHES * columns * (1 + BETWEEN) + LETTER_INCHES * min(30, max(map(len, rows))) + 0.2
-    svg, png = rendered(draw((width, 1.14 * CELL_INCHES * len(rows)), (len(rows), 1), paint), stem)
+    size = (width, 1.14 * CELL_INCHES * len(rows))
     demo = "Demo networks. " if data.plan.run.demo else ""
     caption = (
         f"{demo}Made here, nothing published: images 0 to {columns - 1} of seed {seed}, one column each. A row is one "
@@ -60,7 +60,7 @@ def _drawing(data: ReportData, resolution: int, seed: str, names: list[str]) -> 
         "them is their own." + "".join(f" Not drawn: {words}." for words in left_out)
     )
     alt = f"{columns} images of each of {', '.join(rows)}, a row each, from the same latents"
-    return Drawing(stem, title, caption, alt, svg, png)
+    return Drawing(stem, title, caption, alt, plotted(stem, size, (len(rows), 1), paint))
 
 
 def _paint(panel: Axes, image_NCHW: np.ndarray, name: str) -> None:

@@ -18,11 +18,12 @@ SPECIALS = {
     "×": r"$\times$",
     "−": r"$-$",
 }
+ESCAPES = str.maketrans(SPECIALS)
 
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it stands, on one line."""
-    return "".join(SPECIALS.get(sign, sign) for sign in " ".join(text.split()))
+    return " ".join(text.split()).translate(ESCAPES)
 
 
 def cell(value: object) -> str:

@@ -5,6 +5,7 @@ verdict is shown only while every record that it rested on is still the same fil
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from stylenat.core import cards, claim_cards, training_cards
@@ -90,7 +91,23 @@ class ReportData:
 
     def entries_at(self, paths: list[str]) -> list[Entry]:
         """The measurements whose records lie at these paths, in the plan's order."""
-        return [entry for entry in self.entries if entry.planned.path in paths]
+        places = sorted({self._places[path] for path in paths if path in self._places})
+        return [self.entries[place] for place in places]
+
+    def entries_of(self, model: str) -> list[Entry]:
+        """The measurements of a model, in the plan's order."""
+        return self._by_model.get(model, [])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {entry.planned.path: place for place, entry in enumerate(self.entries)}
+
+    @cached_property
+    def _by_model(self) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.planned.model, []).append(entry)
+        return found
 
     def flag(self, planned: PlannedRecord) -> str:
         """Why the model of a measurement may not be ranked there; empty when it may."""

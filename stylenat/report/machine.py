@@ -7,7 +7,7 @@ from typing import Any
 
 from stylenat.report import evidence, tables, view
 from stylenat.report.document import Document
-from stylenat.report.inert import json_text
+from stylenat.report.inert import json_rows
 from stylenat.report.load import Entry, Judged, ReportData
 from stylenat.report.rows import MeasurementRow, nulled
 from stylenat.report.style import Drawing
@@ -15,7 +15,7 @@ from stylenat.report.style import Drawing
 
 def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
     """The document as text; the same records give the same bytes."""
-    return json_text(document(data, drawings).model_dump(mode="json"), indent=1)
+    return json_rows(document(data, drawings).model_dump(mode="json"))
 
 
 def document(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> Document:

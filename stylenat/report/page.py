@@ -8,17 +8,56 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
+from stylenat.core.cards import Pictures
 from stylenat.report import appendix, names, tables, view, wording
 from stylenat.report.comparison import QUANTITIES, comparison
 from stylenat.report.evidence import fid_infinity
 from stylenat.report.load import ReportData
 from stylenat.report.style import Drawing
+from stylenat.report.trail import trail
 
 OWN = files("stylenat.report")
+FULL_BYTES = 5_000_000
+TOLD_BYTES = 500  # what the page says about pictures beside it
 
 
-def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
-    """The page; all text of cards and records is escaped."""
+def render(data: ReportData, drawings: Mapping[str, list[Drawing]], pictures: Pictures | None = None) -> str:
+    """The page; all text of cards and records is escaped.
+
+    Pictures lie `inside` it or `beside` it, in the folder `figures`; where they are to `fit`, as many of the first are
+    inside as leave it below FULL_BYTES. Without `pictures` the run says which.
+    """
+    where = pictures or data.plan.run.pictures
+    sizes = {drawing.name: _more_inside(drawing) for found in drawings.values() for drawing in found if drawing.pixels}
+    text = _page(data, drawings, beside=set(sizes) if where == "beside" else set())
+    size, beside = len(text.encode()) - sum(sizes.values()), set()
+    if where != "fit" or size + sum(sizes.values()) <= FULL_BYTES:
+        return text
+    for name, more in sizes.items():
+        if size + more + TOLD_BYTES > FULL_BYTES:
+            beside.add(name)
+        else:
+            size += more
+    return _page(data, drawings, beside)
+
+
+def _more_inside(drawing: Drawing) -> int:
+    """By how many bytes a picture makes the page larger than its name would."""
+    return len(view_of(drawing, True).encode()) - len(view_of(drawing, False).encode())
+
+
+def view_of(drawing: Drawing, inside: bool) -> Markup:
+    """A figure as an element of the page, its content in it; of a picture, when not `inside`, the file beside it."""
+    if not inside and drawing.pixels:
+        return Markup('<img src="figures/{}.png" alt="{}">').format(drawing.name, drawing.alt)
+    if drawing.svg:
+        label = Markup('<div class="drawing" role="img" aria-label="{}" tabindex="0">').format(drawing.alt)
+        return label + Markup(drawing.inline_svg) + Markup("</div>")
+    uri = f"data:image/png;base64,{base64.b64encode(drawing.png or b'').decode()}"
+    return Markup('<img src="{}" alt="{}">').format(uri, drawing.alt)
+
+
+def _page(data: ReportData, drawings: Mapping[str, list[Drawing]], beside: set[str]) -> str:
     template = _environment().get_template("report.html.j2")
     rows = comparison(data)
     css, script = (Markup(OWN.joinpath(name).read_text(encoding="utf-8")) for name in ("report.css", "report.js"))
@@ -42,6 +81,9 @@ def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
         conventions=view.conventions(data),
         drawings=drawings,
         environment=view.environment(data),
+        trail=trail(data),
+        shown=lambda drawing: view_of(drawing, drawing.name not in beside),
+        beside=len(beside),
         made=sum(entry.value is not None for entry in data.entries),
     )
 
@@ -63,8 +105,6 @@ def _environment() -> jinja2.Environment:
         "csp_hash": _csp_hash,
         "plain": wording.without_prefix,
         "key": lambda value: "" if value is None else str(value),
-        "svg": lambda drawing: Markup(drawing.inline_svg),
-        "data_uri": _data_uri,
     }
     environment.globals |= {
         "APPENDIX": appendix,
@@ -86,7 +126,3 @@ def _environment() -> jinja2.Environment:
 def _csp_hash(text: str) -> str:
     """What a Content-Security-Policy calls an inline style or script by."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -11,7 +11,7 @@ from stylenat.report.alike import Standing, leading
 from stylenat.report.comparison import Averaged, Row, comparison
 from stylenat.report.load import ReportData
 from stylenat.report.ranking import WORDS, Group, front, groups_of, missing
-from stylenat.report.style import BLUE, INK, SERIES, Drawing, draw, rendered
+from stylenat.report.style import BLUE, INK, SERIES, Drawing, plotted
 from stylenat.report.wording import shorten
 
 NAME, TITLE = "fid-throughput", "FID against throughput"
@@ -35,10 +35,9 @@ def fid_against_throughput(data: ReportData) -> Drawing:
             panel.set(title=f"{standing.title}{resolution} px", xlabel="images a second", ylabel=label)
             _finish(panel)
 
-    svg, png = rendered(draw((5.4 * len(panels), 4.4), (1, len(panels)), paint), NAME)
     caption = caption_of(data, groups) + (f" Not drawn: {left_out}." if left_out else "")
     alt = "Scatter plot of FID against throughput; the page's tables have its numbers"
-    return Drawing(NAME, TITLE, caption, alt, svg, png)
+    return Drawing(NAME, TITLE, caption, alt, plotted(NAME, (5.4 * len(panels), 4.4), (1, len(panels)), paint))
 
 
 def caption_of(data: ReportData, groups: list[Group]) -> str:

@@ -153,6 +153,7 @@
   const reveal = (hash) => {
     const target = document.getElementById(hash.slice(1));
     if (target?.closest("[hidden]")) tables.get(target.closest("table"))?.clear();
+    for (let one = target?.closest("details"); one; one = one.parentNode.closest("details")) one.open = true;
   };
   document.addEventListener("click", (event) => reveal(event.target.closest?.('a[href^="#"]')?.hash ?? ""));
   window.addEventListener("hashchange", () => reveal(location.hash));

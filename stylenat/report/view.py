@@ -1,16 +1,17 @@
 """What the page says about claims and counts: plain values and finished words, no HTML."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from stylenat.core.cards import ProtocolCard
 from stylenat.core.claim_cards import ClaimKind, Published
-from stylenat.core.records import VerdictStatus
+from stylenat.core.records import Measurement, VerdictStatus
 from stylenat.report.comparison import Averaged, Quoted, averages, quotes
 from stylenat.report.load import Entry, Judged, ReportData
 from stylenat.report.names import FullName, name_of
-from stylenat.report.tables import demo_label, published_text, verdict_name
+from stylenat.report.tables import demo_label, own_entries, published_text, verdict_name
 from stylenat.report.wording import VERDICTS, interval, with_unit
 
 
@@ -37,6 +38,7 @@ class VerdictView:
     label: str  # demo label of the measured number
     protocol: ProtocolCard | None
     entries: list[Entry]
+    made: list[Entry]  # the measurements behind the number
     name: FullName | None  # of the measured number
     by_set: list[Averaged]  # the subject's number against each set of reals, where there is more than one
 
@@ -70,6 +72,7 @@ def _view(data: ReportData, judged: Judged) -> VerdictView:
         label=demo_label(data, judged),
         protocol=data.protocols.get(claim.protocol or ""),
         entries=data.entries_at(judged.planned.records),
+        made=[entry for entry in own_entries(data, judged) if entry.value is not None],
         name=verdict_name(data, judged),
         by_set=_by_set(data, judged),
     )
@@ -190,21 +193,18 @@ class Setting:
 def environment(data: ReportData) -> list[Setting]:
     """Revisions, devices and versions that the records name, most common first."""
     records = [entry.record for entry in data.entries if entry.record is not None]
-    seen: dict[str, Counter[str]] = {}
-    for record in records:
-        revision = str(record.git.get("revision", "unknown"))
-        dirty = " (with uncommitted changes)" if record.git.get("dirty") else ""
-        facts = {"git revision": revision + dirty, "device": str(record.device.get("name", "not recorded"))}
-        facts |= {str(name): str(value) for name, value in record.versions.items()}
-        for name, value in facts.items():
-            seen.setdefault(name, Counter())[value] += 1
+    seen = Counter(fact for record in records for fact in _facts(record))
     first = ["git revision", "device", "python"]
-    order = sorted(seen, key=lambda name: (first.index(name) if name in first else len(first), name))
-    return [
-        Setting(name, value, count)
-        for name in order
-        for value, count in sorted(seen[name].items(), key=lambda item: (-item[1], item[0]))
-    ]
+    order = {name: place for place, name in enumerate(first)}
+    found = [Setting(name, value, count) for (name, value), count in seen.items()]
+    return sorted(found, key=lambda s: (order.get(s.name, len(first)), s.name, -s.count, s.value))
+
+
+def _facts(record: Measurement) -> Iterator[tuple[str, str]]:
+    dirty = " (with uncommitted changes)" if record.git.get("dirty") else ""
+    yield "git revision", str(record.git.get("revision", "unknown")) + dirty
+    yield "device", str(record.device.get("name", "not recorded"))
+    yield from record.versions.items()
 
 
 def conventions(data: ReportData) -> list[str]:

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from stylenat.core.cards import Pictures
 from stylenat.core.files import atomic_path, write_text
 from stylenat.core.plan import read_plan
 from stylenat.report import evidence, latex, machine, markdown, page, parquet, tables
 from stylenat.report.figures import figures
+from stylenat.report.inert import no_formula
 from stylenat.report.load import ReportData, load
+from stylenat.report.parallel import uncollected
 from stylenat.report.readme import render_verdict_table, update_readme
 from stylenat.report.rows import ClaimRow, MeasurementRow, PublishedRow
 from stylenat.report.style import Drawing
@@ -23,23 +26,29 @@ MEASUREMENT_COLUMNS = (
 )  # fmt: skip
 
 
-def run(plan_path: Path, results: Path, out: Path, readme: Path | None = None) -> Path:
+def run(
+    plan_path: Path, results: Path, out: Path, readme: Path | None = None, pictures: Pictures | None = None
+) -> Path:
     """Render everything into the folder `out`, the verdict table also into `readme`, and give the page's path.
 
     The same plan and records give the same bytes. Tables and figures of an earlier rendering that this one does not
-    make are removed.
+    make are removed. Where pictures lie, the run says, unless `pictures` does (see `page.render`).
 
     Raises:
         InputError: the plan or a card in it is broken, or `readme` lacks its markers. A broken record is shown as such.
     """
     out = Path(out)
-    data = load(read_plan(plan_path), Path(results))
+    with uncollected():
+        return _rendered(load(read_plan(plan_path), Path(results)), out, readme, pictures)
+
+
+def _rendered(data: ReportData, out: Path, readme: Path | None, pictures: Pictures | None) -> Path:
     drawings = figures(data)
-    _write_figures(out / "figures", [drawing for section in drawings.values() for drawing in section])
     _write_tables(out, data)
     write_text(out / "report.md", markdown.render(data))
+    _write_figures(out / "figures", [drawing for section in drawings.values() for drawing in section])
     write_text(out / "report.json", machine.render(data, drawings))
-    write_text(out / "report.html", page.render(data, drawings))
+    write_text(out / "report.html", page.render(data, drawings, pictures))
     if readme is not None:
         update_readme(Path(readme), render_verdict_table(data))
     return out / "report.html"
@@ -60,7 +69,7 @@ def _write_tables(out: Path, data: ReportData) -> None:
     claims, measurements = tables.claims(data), evidence.measurements(data)
     frames = {"claims": claims, "measurements": measurements, "published": tables.published(data)}
     for name, frame in frames.items():
-        write_text(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+        write_text(out / f"{name}.csv", frame.map(no_formula).to_csv(index=False, lineterminator="\n"))
     parquet.write(out / "claims.parquet", tables.claim_rows(data), ClaimRow)
     parquet.write(out / "measurements.parquet", evidence.measurement_rows(data), MeasurementRow)
     parquet.write(out / "published.parquet", tables.published_rows(data), PublishedRow)

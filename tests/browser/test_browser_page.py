@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from support import campaign
+
+from stylenat.stages import report
 
 pytestmark = pytest.mark.browser
 UNFOLD = "for (const one of document.querySelectorAll('details')) one.open = true"
@@ -15,6 +18,15 @@ def test_it_loads_from_a_file_without_a_request_or_an_error(browser, either, dar
     assert page.evaluate("document.querySelectorAll('.controls').length") > 3  # the policy lets the script run
     assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") is dark
     assert page.evaluate("document.querySelector('main').getBoundingClientRect().height") > 3000
+
+
+def test_pictures_beside_it_are_found(browser, tmp_path):
+    results = campaign.make(tmp_path)
+    page = browser.open(report.run(results / "plan/plan.json", results, results / "report", pictures="beside"))
+    widths = page.evaluate("JSON.stringify(Array.from(document.images, (one) => [one.complete, one.naturalWidth]))")
+    assert len(json.loads(widths)) == 2
+    assert all(done and width > 100 for done, width in json.loads(widths))
+    assert page.problems() == []
 
 
 def test_what_goes_wrong_is_noticed(browser, hostile, tmp_path):
@@ -43,6 +55,28 @@ def test_every_link_and_every_reference_leads_to_one_id(browser, either):
     assert len(found["ids"]) == len(set(found["ids"]))
     assert len(found["links"]) > 30
     assert {*found["links"], *found["labels"], *found["painted"]} <= set(found["ids"])
+
+
+def test_every_measured_number_leads_to_its_row_and_every_published_one_to_its_source(browser, either):
+    page = browser.open(either)
+    for kind, target in ((".measured", "#evidence tr"), (".quoted", "#comparison .block-details tr")):
+        found = page.evaluate(f"""Array.from(document.querySelectorAll("{kind}"),
+          (one) => document.getElementById(one.hash?.slice(1))?.matches("{target}") ?? false)""")
+        assert len(found) > 3
+        assert all(found)
+    assert page.evaluate("""Array.from(document.querySelectorAll(".evidence tr[id]"))
+      .filter((row) => row.cells.length === row.closest("table").rows[0].cells.length)
+      .every((row) => row.querySelector("a[href^='#making-']"))""")
+
+
+def test_a_link_into_a_folded_part_unfolds_it(browser, hostile):
+    page = browser.open(hostile)
+    link = "document.querySelector('.comparison .quoted')"
+    target = f"document.getElementById({link}.hash.slice(1))"
+    assert page.evaluate(f"{target}.closest('details').open") is False
+    page.click(link)
+    assert page.evaluate(f"{target}.closest('details').open && {target}.matches(':target')")
+    assert page.evaluate(f"{target}.getBoundingClientRect().top < innerHeight")
 
 
 @pytest.mark.parametrize("width", [390, 820, 1280])

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from support import campaign, plotted
 from support.plotted import BOX, FAST, FINE, LANCZOS, SLOW, texts
@@ -36,7 +38,8 @@ def test_a_protocol_stands_beside_those_of_the_same_network_alone(results):
 
 def test_error_bars_come_with_several_seeds(results):
     def bars(name):
-        return drawn(results)[name].svg.count('id="LineCollection_')
+        groups = re.findall(r'<g id="LineCollection_\d+">(.*?)</g>', drawn(results)[name].svg, flags=re.S)
+        return sum(group.count('<path d="M') for group in groups)
 
     with_all = bars(FILTERS)
     (planned,) = [p for p in plotted.of(results, "fid-b", FAST, BOX) if p.seed == 1]

@@ -14,7 +14,7 @@ from stylenat.core.records import write_record
 from stylenat.report.compare import Campaign, compare
 from stylenat.report.compare_data import OF_SIDE, render_csv, render_json
 from stylenat.report.compare_text import render_markdown, render_text
-from stylenat.report.inert import csv_cell, json_text, plain
+from stylenat.report.inert import csv_cell, json_rows, json_text, plain
 from stylenat.report.load import load
 
 FORMS = {"text": render_text, "markdown": render_markdown, "json": render_json, "csv": render_csv}
@@ -189,8 +189,10 @@ def test_a_cell_of_text_is_no_formula_and_a_number_stays_one(sign):
     assert csv_cell(None) == ""
 
 
-def test_json_is_printable_ascii_and_says_the_same():
-    text = json_text({"a": [HOSTILE, 1.5]})
-    assert json.loads(text) == {"a": [HOSTILE, 1.5]}
+@pytest.mark.parametrize("write", [json_text, json_rows])
+def test_json_is_printable_ascii_and_says_the_same(write):
+    said = {"a": [HOSTILE, {HOSTILE: [1.5, None, True]}], HOSTILE: {"b": []}, "none": []}
+    text = write(said)
+    assert json.loads(text) == said
     assert all(" " <= sign <= "~" or sign == "\n" for sign in text)
     assert not set("<>&") & set(text)

@@ -1,4 +1,6 @@
+import html
 import io
+import re
 
 import numpy as np
 import pytest
@@ -89,15 +91,15 @@ def test_large_samples_are_shrunk(complete):
 
 def test_figures_are_the_same_each_time(complete):
     first, second = drawn(complete, "metrics")["metric-fid-demo"], drawn(complete, "metrics")["metric-fid-demo"]
-    assert first == second
+    assert first.files == second.files
     assert "<dc:date>" not in first.svg  # a time would differ from second to second
 
 
 @pytest.mark.parametrize("label", [campaign.EVIL, "$\\frac{$ $x$", "a" * 40])
 def test_labels_are_text_and_not_formulas(label):
     figure = style.draw((4, 4), (1, 1), lambda _, axes: axes[0].set_title(label))
-    svg, _ = style.rendered(figure, "x")
-    drawing = style.Drawing("x", "", "", "", svg)
+    files = style.rendered(figure, "x")
+    drawing = style.Drawing("x", "", "", "", lambda: files)
     assert " ".join(label.split()) in {" ".join(text.split()) for text in texts(drawing)}
     assert "<script" not in drawing.inline_svg
 
@@ -108,3 +110,39 @@ def test_inline_figures_take_the_pages_ink(complete):
     assert "currentColor" in inline
     assert style.INK not in inline
     assert "http" not in inline
+
+
+def test_inline_figures_are_small_and_mean_the_same(complete):
+    drawing = drawn(complete, "metrics")["metric-fid-demo"]
+    inline = drawing.inline_svg
+    assert len(inline) < 0.8 * len(drawing.svg)
+    ids = re.findall(r' id="([^"]*)"', inline)
+    named = set(re.findall(r'(?:href="#|url\(#)([^")]*)', inline))
+    assert set(ids) == named
+    assert all(name.startswith("metric-fid-demo-") for name in ids)
+    places = [float(place) for place in re.findall(r' x="([^"]*)"', inline)]
+    whole = [float(place) for place in re.findall(r' x="([^"]*)"', drawing.svg)]
+    assert len(places) == len(whole) > 20
+    assert all(0 <= exact - place < 0.011 for place, exact in zip(places, whole, strict=True))
+
+
+def test_words_in_an_inline_figure_are_left_alone():
+    words = 'a name id="x" href="#y" at 1.23456 > 0'
+    files = style.rendered(style.draw((4, 4), (1, 1), lambda _, axes: axes[0].set_title(words)), "x")
+    shown = re.findall(r"<text[^>]*>([^<]*)</text>", style.Drawing("x", "", "", "", lambda: files).inline_svg)
+    assert words in [html.unescape(text) for text in shown]
+
+
+def test_an_axis_counts_by_factors_where_a_control_is_far_away(complete):
+    def label():
+        return next(text for text in texts(drawn(complete, "metrics")["metric-fid-demo"]) if "demo numbers" in text)
+
+    assert label() == "FID (demo numbers), lower is better, log scale"
+    for planned in campaign.data(complete).plan.records:
+        path = complete / planned.path
+        if planned.protocol == "fid-demo" and path.exists():
+            made = next(e.record for e in campaign.data(complete).entries if e.planned.path == planned.path)
+            write_record(path, made.model_copy(update={"value": made.value + 1.0}))
+    assert label() == "FID (demo numbers), lower is better"
+    write_record(complete / campaign.FIRST, made.model_copy(update={"value": -0.1, "model": campaign.DEMO, "seed": 0}))
+    assert label() == "FID (demo numbers), lower is better"

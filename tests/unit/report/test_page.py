@@ -142,7 +142,7 @@ def test_a_stale_verdict_is_not_shown_as_reproduced(complete):
 
 
 def test_every_demo_number_carries_its_label(text):
-    cells = re.findall(r'<span(?: title="[^"]*")? class="num[^"]*">([^<]*)</span>(.{0,24})', text)
+    cells = re.findall(r"<(?:a|b|span)\b[^>]*>([^<]*)</(?:a|b|span)>(.{0,24})", text)
     numbers = [(value, after) for value, after in cells if value in ("2.444", "2.422", "2.433", "9.310", "0.02130")]
     assert len(numbers) >= 6
     assert all(after.startswith(' <span class="demo" ') for _, after in numbers)
@@ -193,3 +193,29 @@ def test_a_record_that_says_no_more_than_it_must_is_shown(tmp_path):
     bare = {key: {} for key in ("git", "versions", "device", "inputs", "details", "flags")}
     write_record(results / campaign.SIZE, campaign.record("parameters", campaign.OFFICIAL, value=48_921_000.0, **bare))
     assert "48,921,000" in Page(render(results)).words()
+
+
+def pictures(text):
+    return [attributes["src"] for tag, attributes in Page(text).tags if tag == "img"]
+
+
+def test_pictures_lie_where_they_are_wanted(complete, monkeypatch):
+    data = campaign.data(complete)
+    drawn = figures(data)
+    names = [f"figures/{drawing.name}.png" for drawing in drawn["samples"] if not drawing.problem]
+    assert len(names) == 2
+    inside, beside = page.render(data, drawn, "inside"), page.render(data, drawn, "beside")
+    assert page.render(data, drawn) == page.render(data, drawn, "fit") == inside
+    assert all(source.startswith("data:image/png;base64,") for source in pictures(inside))
+    assert "img-src data:;" in inside
+    assert pictures(beside) == names
+    assert "img-src data: 'self' file:;" in beside
+    assert "2 pictures lie beside this page" in Page(beside).words("figures")
+    for most, expected in ((len(inside.encode()) - 1, 1), (len(beside.encode()) - 1, 0)):
+        monkeypatch.setattr(page, "FULL_BYTES", most)
+        fitting = page.render(data, drawn)
+        assert [source in names for source in pictures(fitting)].count(False) == expected
+        assert len(fitting.encode()) <= max(most, len(beside.encode()))
+    assert page.render(data, drawn, "inside") == inside
+    campaign.change_plan(complete, pictures="beside")
+    assert pictures(page.render(campaign.data(complete), drawn)) == names

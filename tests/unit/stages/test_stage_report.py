@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from support import campaign, plotted
 
@@ -56,6 +57,15 @@ def test_every_kind_of_figure_has_the_same_bytes_each_time(tmp_path):
     assert {"fid-throughput.svg", "fid-filters-fid-a.svg", "latents-256px-seed0.svg", "maps-fast-256.svg"} <= names
     assert {f"figures/{name[:-4]}.png" for name in names} <= set(made)
     assert made == contents(results / "two")
+
+
+def test_no_cell_of_a_table_is_a_formula_to_a_spreadsheet(results):
+    path = results / "plan/plan.json"
+    path.write_text(path.read_text().replace('"title": "Refuted"', '"title": "=1+1"'))
+    render(results)
+    found, typed = pd.read_csv(results / "report/claims.csv"), pd.read_parquet(results / "report/claims.parquet")
+    assert found.loc[found["claim"] == "b-refuted", "title"].tolist() == ["'=1+1"]
+    assert found["measured"].dropna().tolist() == typed["measured"].dropna().tolist()
 
 
 def test_figures_of_an_earlier_rendering_do_not_stay(results):
