@@ -8,8 +8,9 @@ from itertools import cycle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stylenat.report.alike import DEMO, current, mean_of, planned_for, reasons, standing_of
+from stylenat.report.alike import DEMO, current, mean_of, reasons, standing_of
 from stylenat.report.comparison import Averaged
+from stylenat.report.leading import planned_for
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import resize_filter
 from stylenat.report.strips import OUTSIDE

@@ -7,16 +7,25 @@ what third parties report is kept apart. Measured numbers enter only where their
 import re
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stylenat.core.claim_cards import Published, PublishedCard
 from stylenat.core.estimates import estimate_of
+from stylenat.report.leading import leading
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import FullName, name_of
 from stylenat.report.wording import GRADE_ORDER, without_prefix
 
-QUANTITIES = {"fid": "FID", "parameters": "Parameters", "flops": "FLOPs", "throughput": "Throughput"}
-PRINTED = re.compile(r"^(FID|parameters|FLOPs|throughput) (?:FFHQ-)?(\d+)$")
+QUANTITIES = {
+    "fid": "FID",
+    "parameters": "Parameters",
+    "flops": "FLOPs",
+    "throughput": "Throughput",
+    "memory": "Peak memory",
+}
+METRICS = {quantity: quantity for quantity in QUANTITIES} | {"memory": "throughput"}  # whose records have it
+NO_PEAK = "its timings tell no peak of memory: only a GPU knows it"
+PRINTED = re.compile(r"^(FID|parameters|FLOPs|throughput|memory) (?:FFHQ-)?(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,19 @@ class Averaged:
 class Cell:
     """What is published and what was measured of one quantity; `reason` says why nothing was measured."""
 
-    published: list[Quoted]
-    measured: list[Averaged]
+    published: list[Quoted]  # the best source first
+    measured: list[Averaged]  # those of the leading protocol and the model's own set first
     reason: str
+
+    @property
+    def first(self) -> list[Averaged]:
+        """Of each model the number that speaks for it."""
+        return list({mean.model: mean for mean in reversed(self.measured)}.values())[::-1]
+
+    @property
+    def further(self) -> list[Averaged]:
+        """The numbers of the same models by other protocols and against other sets."""
+        return [mean for mean in self.measured if mean not in self.first]
 
     @property
     def published_key(self) -> float | None:
@@ -168,16 +187,40 @@ def _row(data: ReportData, method: str, resolution: int, published: dict[str, li
 
 
 def _cell(data: ReportData, models: list[str], quantity: str, published: list[Quoted]) -> Cell:
-    entries = [entry for name in models for entry in data.entries_of(name) if _is_about(data, entry, quantity)]
+    metric = METRICS[quantity]
+    entries = [entry for name in models for entry in data.entries_of(name) if _is_about(data, entry, metric)]
     comparable = [entry for entry in entries if entry.record is not None and entry.record.comparable]
-    measured = averages(data, comparable)
     best_first = sorted(published, key=lambda quoted: GRADE_ORDER.index(quoted.number.grade))
-    return Cell(best_first, measured, "" if measured else _why_not(data, models, entries))
+    measured = _by_weight(data, averages(data, comparable), leading(data, metric))
+    why_not = "" if measured else _why_not(data, models, entries)
+    if quantity == "memory" and measured:
+        measured = [_peak(mean) for mean in measured if _peaks(mean)]
+        why_not = "" if measured else NO_PEAK
+    return Cell(best_first, measured, why_not)
 
 
-def _is_about(data: ReportData, entry: Entry, quantity: str) -> bool:
+def _by_weight(data: ReportData, means: list[Averaged], protocol: str) -> list[Averaged]:
+    """Numbers by this protocol first, of them those against the model's own set, else in the plan's order."""
+
+    def behind(mean: Averaged) -> tuple[bool, bool]:
+        return (mean.protocol != protocol, mean.dataset not in ("", data.models[mean.model].dataset))
+
+    return sorted(means, key=behind)
+
+
+def _peaks(mean: Averaged) -> list[int]:
+    """The bytes that a network held at most, its own weights included, in each of its timings that tell it."""
+    found = [entry.record.details.get("peak_bytes") for entry in mean.entries if entry.record is not None]
+    return [peak for peak in found if isinstance(peak, int)]
+
+
+def _peak(mean: Averaged) -> Averaged:
+    return replace(mean, value=max(_peaks(mean)) / 2**30, unit="GiB", spread=None)
+
+
+def _is_about(data: ReportData, entry: Entry, metric: str) -> bool:
     protocol = data.protocols.get(entry.planned.protocol)
-    if protocol is None or protocol.metric != quantity:
+    if protocol is None or protocol.metric != metric:
         return False
     return protocol.parameters.get("part", "generator") == "generator"
 

@@ -82,8 +82,8 @@ def _found(row: Row) -> list[tuple[float, float]]:
 
 
 def _points(row: Row) -> list[Averaged]:
-    """The FIDs that are drawn: one a protocol, model and set of reals; none of a demo or outside its controls."""
-    drawn = row.cells["fid"].measured if row.cells["parameters"].measured else []
+    """The FIDs that are drawn: one a model, by the leading protocol; none of a demo or outside its controls."""
+    drawn = row.cells["fid"].first if row.cells["parameters"].measured else []
     return [mean for mean in drawn if not mean.label and not mean.flag]
 
 

@@ -1,14 +1,16 @@
-"""The report in short, as Markdown: verdicts, audit, comparison, measurements."""
+"""The report in short, as Markdown: verdicts, audit, comparison, figures, measurements."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stylenat.report import appendix, tables, view
-from stylenat.report.comparison import QUANTITIES, Cell, comparison
+from stylenat.report.comparison import QUANTITIES, Cell, averages, comparison
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import name_of
+from stylenat.report.style import Drawing
 from stylenat.report.wording import mean_text, measured, seconds, with_unit
 
+MOST_ROWS = 500  # of measurements: a repository does not show a page of a megabyte
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
@@ -23,8 +25,8 @@ def table(headers: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def render(data: ReportData) -> str:
-    """The whole report in short."""
+def render(data: ReportData, drawings: Mapping[str, list[Drawing]]) -> str:
+    """The whole report in short, with the figures that lie beside it."""
     banner = view.demo_banner(data)
     parts = [
         f"# StyleNAT, claim by claim\n\n{escape(data.plan.run.title)}: run `{data.plan.run.run}`.\n",
@@ -33,6 +35,7 @@ def render(data: ReportData) -> str:
         f"## Does the harness hold its own checks?\n\n{_checks(data)}" if data.checks else "",
         f"## Do the printed percentages follow?\n\n{_audit(data)}",
         f"## Published beside measured\n\n{_comparison(data)}",
+        f"## Figures\n\n{_figures(drawings)}",
         f"## What no source settles\n\n{_assumptions(data)}",
         f"## Measurements\n\n{_measurements(data)}",
         f"## {appendix.TITLE}\n\n{_appendix(data)}",
@@ -97,11 +100,13 @@ def _comparison(data: ReportData) -> str:
 def _cell(cell: Cell, why_nothing: str) -> str:
     quoted = [q.number for q in cell.published[:1]]
     parts = [f"published {with_unit(n.value, n.unit, printed=True)} [{n.grade}]" for n in quoted]
-    for mean in cell.measured:
+    for mean in cell.first:
         words = (mean.label, "inferred" if mean.inferred else "", "outside its controls" if mean.flag else "")
         label = "".join(f" [{word}]" for word in words if word)
         text = mean_text(mean.value, mean.spread, mean.unit)
         parts.append(f"measured {text}{label} ({mean.model}; {mean.name.short})")
+    if cell.further:
+        parts.append(f"{len(cell.further)} more by other protocols or against other sets")
     if cell.reason and not why_nothing:
         parts.append(f"not measured: {cell.reason}")
     return escape("; ".join(parts)) or "none found"
@@ -114,7 +119,40 @@ def _assumptions(data: ReportData) -> str:
 
 def _measurements(data: ReportData) -> str:
     headers = ["Protocol", "Model", "Seed", "Status", "Value", "Flag", "Measured with", "Code", "Took"]
-    return table(headers, [_measurement_row(data, entry) for entry in data.entries])
+    if len(data.entries) <= MOST_ROWS:
+        return table(headers, [_measurement_row(data, entry) for entry in data.entries])
+    without = [_measurement_row(data, entry) for entry in data.entries if entry.value is None]
+    told = f"{len(data.entries)} measurements: means over seeds here, each of them in `measurements.csv`."
+    parts = [f"{told}\n\n{_means(data)}", f"Without a number:\n\n{table(headers, without)}" if without else ""]
+    return "\n".join(part for part in parts if part)
+
+
+def _means(data: ReportData) -> str:
+    rows = [
+        [
+            mean.protocol,
+            mean.model,
+            mean_text(mean.value, mean.spread, mean.unit),
+            mean.label,
+            mean.flag,
+            mean.name.short,
+        ]
+        for mean in averages(data, data.entries)
+    ]
+    headers = ["Protocol", "Model", "Mean ± sd", "Label", "Flag", "Measured with"]
+    return table(headers, [[escape(cell) or "none" for cell in row] for row in rows])
+
+
+def _figures(drawings: Mapping[str, list[Drawing]]) -> str:
+    found = [drawing for section in drawings.values() for drawing in section]
+    parts = [
+        f"{escape(drawing.title)}: not drawn, because {escape(drawing.problem)}."
+        if drawing.problem
+        else f"![{escape(drawing.alt)}](figures/{drawing.name}.png)\n\n"
+        f"**{escape(drawing.title)}.** {escape(drawing.caption)}"
+        for drawing in found
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _measurement_row(data: ReportData, entry: Entry) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stylenat.core.records import Measurement
 from stylenat.report.load import Entry, ReportData
 
+NOTHING = ("no images", "no reals", "no detector")  # what a number of the network itself needs of these
 SHORT_HASH = 8  # hex digits that tell detector weights apart on a page
 
 
@@ -33,7 +34,10 @@ class FullName:
 
     def _line(self, digests: Iterable[str]) -> str:
         detector = ", ".join([self.detector, *(f"sha256 {digest}" for digest in digests)])
-        return " · ".join([self.protocol, self.images, self.seeds, self.reals, detector, self.device])
+        parts = [self.protocol, self.images, self.seeds, self.reals, detector, self.device]
+        if (self.images, self.reals, self.detector) == NOTHING:
+            parts = [self.protocol, self.seeds, "no images, reals or detector", self.device]
+        return " · ".join(parts)
 
 
 def name_of(data: ReportData, entries: Iterable[Entry]) -> FullName:
@@ -81,18 +85,18 @@ def device(record: Measurement) -> str:
 
 
 def _images(record: Measurement) -> str:
-    return images(record) or ("images not recorded" if record.dataset else "no images")
+    return images(record) or ("images not recorded" if record.dataset else NOTHING[0])
 
 
 def _reals(data: ReportData, entry: Entry) -> str:
     dataset = entry.planned.dataset
-    return f"{resize_filter(data, entry) or 'filter not recorded'} ({dataset})" if dataset else "no reals"
+    return f"{resize_filter(data, entry) or 'filter not recorded'} ({dataset})" if dataset else NOTHING[1]
 
 
 def _detector(record: Measurement) -> str:
     used = record.detector
     if used is None:
-        return "detector not recorded" if record.dataset else "no detector"
+        return "detector not recorded" if record.dataset else NOTHING[2]
     return f"{used.name}, preprocessing {used.preprocessing}"
 
 

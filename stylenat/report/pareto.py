@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-from stylenat.report.alike import Standing, leading
+from stylenat.report.alike import Standing
 from stylenat.report.comparison import Averaged, Row, comparison
+from stylenat.report.leading import leading
 from stylenat.report.load import ReportData
 from stylenat.report.ranking import WORDS, Group, front, groups_of, missing
 from stylenat.report.style import BLUE, INK, SERIES, Drawing, plotted

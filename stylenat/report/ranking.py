@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stylenat.report.alike import Standing, conditions, current, leading, mean_of, planned_for, reasons, standing_of
+from stylenat.report.alike import Standing, conditions, current, mean_of, reasons, standing_of
 from stylenat.report.comparison import Averaged, resolution_of
+from stylenat.report.leading import leading, planned_for
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import device
 

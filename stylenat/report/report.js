@@ -27,7 +27,7 @@
   /** The text of a row or a group of rows, without what is folded away. */
   function seen(item) {
     const copy = item.cloneNode(true);
-    for (const folded of copy.querySelectorAll("details")) folded.remove();
+    for (const folded of copy.querySelectorAll("details > :not(summary)")) folded.remove();
     return Array.from(copy.querySelectorAll("th, td"), (cell) => cell.textContent).join(" ");
   }
 

@@ -45,7 +45,7 @@ def run(
 def _rendered(data: ReportData, out: Path, readme: Path | None, pictures: Pictures | None) -> Path:
     drawings = figures(data)
     _write_tables(out, data)
-    write_text(out / "report.md", markdown.render(data))
+    write_text(out / "report.md", markdown.render(data, drawings))
     _write_figures(out / "figures", [drawing for section in drawings.values() for drawing in section])
     write_text(out / "report.json", machine.render(data, drawings))
     write_text(out / "report.html", page.render(data, drawings, pictures))

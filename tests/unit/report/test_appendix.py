@@ -121,7 +121,7 @@ def test_a_missing_or_broken_simulation_says_why(tmp_path):
 
 def test_page_and_markdown_show_the_table_and_the_figure_at_the_end(complete, made):
     data = dataclasses.replace(campaign.data(complete), simulated=made)
-    html, text = page.render(data, figures(data)), markdown.render(data)
+    html, text = page.render(data, figures(data)), markdown.render(data, {})
     section = html[html.index('<section id="appendix"') :]
     assert section.count("<section") == 1  # nothing comes after it
     assert '<div class="drawing" role="img"' in section
@@ -136,5 +136,5 @@ def test_page_and_markdown_show_the_table_and_the_figure_at_the_end(complete, ma
 
 def test_page_and_markdown_say_why_there_is_no_simulation(complete):
     data = campaign.data(complete)
-    for part in (page.render(data, figures(data)), markdown.render(data)):
+    for part in (page.render(data, figures(data)), markdown.render(data, {})):
         assert "because not simulated yet: simulate/frechet.json does not exist." in part

@@ -26,7 +26,7 @@ def test_the_verdict_table_comes_back_word_for_word(complete):
     row = by_title[f"Title {evil}"]
     assert row[2] == "48,920,000 parameters (48.92 M) [A]"
     assert row[3] == "48,921,000 parameters (48.92 M) [demo run]"
-    assert row[4] == f"parameters version 2 · no images · seed 0 · no reals · no detector · {evil}"
+    assert row[4] == f"parameters version 2 · seed 0 · no images, reals or detector · {evil}"
     assert row[5] == "✓ **reproduced**"
     assert row[6] == f"because {evil}"
     assert by_title["Open"][3] == "2.433 (95 % interval 2.100 to 2.700) [demo]"
@@ -36,7 +36,7 @@ def test_the_verdict_table_comes_back_word_for_word(complete):
 
 
 def test_the_whole_page_holds_no_html_and_every_section(complete):
-    text = markdown.render(campaign.data(complete))
+    text = markdown.render(campaign.data(complete), {})
     assert not re.search(r"(?<!\\)<", text)
     for heading in ("Verdicts", "Do the printed percentages follow?", "Published beside measured", "Measurements"):
         assert f"\n## {heading}\n" in text
@@ -47,13 +47,13 @@ def test_the_whole_page_holds_no_html_and_every_section(complete):
 
 
 def test_every_demo_number_is_labelled(complete):
-    numbers = [row for row in rows(markdown.render(campaign.data(complete))) if re.search(r"^fid-demo", row[0])]
+    numbers = [row for row in rows(markdown.render(campaign.data(complete), {})) if re.search(r"^fid-demo", row[0])]
     assert len(numbers) == 10
     assert all(row[4].endswith("[demo]") for row in numbers)
 
 
 def test_what_no_source_settles_is_told(complete):
-    text = markdown.render(campaign.data(complete))
+    text = markdown.render(campaign.data(complete), {})
     evil = " ".join(campaign.EVIL.split())
     assert [evil, "architecture", f"inferred: its width {evil}"] in rows(text)
     assert ["Short", "recipe", f"the batch {evil}"] in rows(text)
