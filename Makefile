@@ -31,11 +31,11 @@ demo: $(READY)
 	snakemake --cores $(CORES) --quiet rules host reason
 	@echo "The report: $(CURDIR)/results/report/report.html"
 
-# The committed example: the demo's records and report, and the README's table rendered from them.
+# The committed example: the records, pictures and report of the demo, and the table of the README rendered from them.
 example: demo
 	rm -rf examples/demo
 	mkdir -p examples/demo
-	cd results && cp -r --parents plan measure judge simulate train/*/history.jsonl $(CURDIR)/examples/demo/
+	cd results && cp -r --parents plan measure judge simulate sample maps train/*/history.jsonl $(CURDIR)/examples/demo/
 	rm -f examples/demo/measure/*/*/*.failed.json
 	stylenat report --plan examples/demo/plan/plan.json --results examples/demo --out examples/demo/report --readme README.md
 

@@ -11,7 +11,7 @@ from stylenat.core.catalog import KINDS, Job, Run
 from stylenat.core.files import read_json
 from stylenat.core.strict import Strict, parse
 
-SHOWN_SAMPLES = 64  # images of a model that the report may show
+SHOWN_SAMPLES = 32  # images of a model that the report shows
 MAPPED_FAMILY = "stylenat.network"  # the one whose heads look at neighborhoods of several dilations
 
 
