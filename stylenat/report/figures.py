@@ -18,7 +18,7 @@ from stylenat.report.load import ReportData
 from stylenat.report.parallel import begun
 from stylenat.report.pareto import fid_against_throughput
 from stylenat.report.strips import metric_strips
-from stylenat.report.style import BLUE, GREEN, ORANGE, Drawing, plotted
+from stylenat.report.style import BLUE, GREEN, ORANGE, RED, Drawing, plotted
 from stylenat.report.wording import shorten, slug
 
 
@@ -112,11 +112,17 @@ def training_curves(data: ReportData, name: str) -> Drawing:
     if not any(xs for xs, _ in series.values()):
         return Drawing(stem, title, "", "", problem=history.problem or "the training log holds no losses")
     words = {"loss_d": ("discriminator", BLUE), "loss_g": ("generator", ORANGE), "r1": ("R1 penalty", GREEN)}
+    panels = [(("loss_d", "loss_g"), "loss"), (("r1",), "R1 penalty")]
+    watched, about = _watched(history.rows)
+    if watched[0]:
+        series["fid"], words["fid"] = watched, ("quick FID", RED)
+        panels.append((("fid",), "FID, to watch by only"))
 
     def paint(_: Figure, axes: list[Axes]) -> None:
-        for panel, keys, label in ((axes[0], ("loss_d", "loss_g"), "loss"), (axes[1], ("r1",), "R1 penalty")):
+        for panel, (keys, label) in zip(axes, panels, strict=True):
             for key in keys:
-                panel.plot(*series[key], color=words[key][1], linewidth=1.6, label=words[key][0])
+                marker = "o" if key == "fid" else ""
+                panel.plot(*series[key], marker=marker, color=words[key][1], linewidth=1.6, label=words[key][0])
             panel.set(xlabel="images shown", ylabel=label)
             panel.xaxis.set_major_formatter(EngFormatter(sep=""))
             panel.xaxis.set_major_locator(MaxNLocator(5))
@@ -125,10 +131,17 @@ def training_curves(data: ReportData, name: str) -> Drawing:
 
     demo = "Demo training. " if data.plan.run.demo else ""
     how = "As logged during training; images are counted as shown to the discriminator."
-    caption = f"{demo}{how} {history.problem}".strip()
-    return Drawing(
-        stem, title, caption, f"Curves of losses and R1 penalty of {name}", plotted(stem, (7.6, 2.8), (1, 2), paint)
-    )
+    caption = f"{demo}{how}{about} {history.problem}".strip()
+    made = plotted(stem, (3.8 * len(panels), 2.8), (1, len(panels)), paint)
+    return Drawing(stem, title, caption, f"Curves of {', '.join(label for _, label in panels)} of {name}", made)
+
+
+def _watched(rows: list[dict[str, Any]]) -> tuple[tuple[list[float], list[float]], str]:
+    """The points of a training's quick FID, and what it is: of few samples, by which detector."""
+    own = [row for row in rows if "fid" in row]
+    kinds = dict.fromkeys(f"{row.get('samples')} samples, detector {row.get('detector')}" for row in own)
+    about = f" FID of {' and of '.join(kinds)}: far above that of many, and never to be compared." if kinds else ""
+    return _series(own, "fid"), about
 
 
 def _series(rows: list[dict[str, Any]], key: str) -> tuple[list[float], list[float]]:

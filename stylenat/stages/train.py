@@ -1,7 +1,6 @@
 """Stage `train`: a recipe, a prepared set and a network become a snapshot. Run again to resume."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from torch import nn
 from stylenat.core.cards import DatasetCard, DetectorCard, ModelCard
 from stylenat.core.device import get_device
 from stylenat.core.errors import InputError
-from stylenat.core.files import atomic_path, sha256_file, sha256_json
+from stylenat.core.files import sha256_file, sha256_json, write_text
 from stylenat.core.registry import load_family
-from stylenat.core.rundir import LOG_NAME, STATE_FOLDER
+from stylenat.core.rundir import LOG_NAME, QUICK_NAME, STATE_FOLDER
 from stylenat.core.snapshot import read_snapshot, write_snapshot
 from stylenat.core.training_cards import TrainingCard
 from stylenat.data.view import open_prepared
@@ -71,7 +70,7 @@ class Work:
 
 
 def run(work: Work, rundir: Path, snapshot: Path, history: Path, device: str, deadline: float | None = None) -> None:
-    """Train, write the average's weights to `snapshot` and the log to `history`.
+    """Train, write the average's weights to `snapshot` and the log, with the quick FID if there is one, to `history`.
 
     States lie in a folder of `rundir` named by a digest of architecture, recipe and images, so that a changed card
     never goes on from another recipe's state. Under torchrun this is one of its processes.
@@ -91,8 +90,14 @@ def run(work: Work, rundir: Path, snapshot: Path, history: Path, device: str, de
         metadata = {"model": work.model.name, "training": work.training.name, "nimg": str(trainer.nimg)}
         metadata |= {"recipe_sha256": digest, "seed": str(work.training.seed)}
         write_snapshot(trainer.average.state_dict(), snapshot, metadata)
-        with atomic_path(history) as temporary:
-            shutil.copyfile(folder / LOG_NAME, temporary)
+        write_text(history, _history(folder))
+
+
+def _history(folder: Path) -> str:
+    """The lines of a training's log, and among them those of its quick FID, by the number of images shown."""
+    files = [path for path in (folder / LOG_NAME, folder / QUICK_NAME) if path.exists()]
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines(keepends=True)]
+    return "".join(sorted(lines, key=lambda line: json.loads(line)["nimg"]))
 
 
 def plan(work: Work, rundir: Path, device: str) -> str:

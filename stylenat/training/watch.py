@@ -14,6 +14,7 @@ from torch import Tensor
 from stylenat.core.device import backend
 from stylenat.core.files import atomic_path
 from stylenat.core.images import to_uint8
+from stylenat.core.rundir import QUICK_NAME
 from stylenat.core.seeds import latents, subset
 from stylenat.frechet.moments import moments_of
 from stylenat.frechet.sample import Sample
@@ -22,7 +23,7 @@ from stylenat.training.log import Log, append_line, drop_after
 from stylenat.training.step import Trainer
 from stylenat.training.streams import Images
 
-GRIDS, QUICK_NAME = "grids", "quick_fid.jsonl"
+GRIDS = "grids"
 BATCH_SIZE = 16
 LABEL = "a FID of few samples, to watch this run by: not comparable with any other number"
 

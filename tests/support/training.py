@@ -97,3 +97,13 @@ def card(**changes):
         "state_nimg": 16,
     }
     return TrainingCard.model_validate(data | changes)
+
+
+class Pool(torch.nn.Module):
+    """A detector of four features."""
+
+    def forward(self, pixel_BCHW):
+        x = pixel_BCHW.float() / 255
+        return torch.stack(
+            [x.mean((1, 2, 3)), x.std((1, 2, 3)), x[:, 0].mean((1, 2)), x[:, :, :4].mean((1, 2, 3))], dim=1
+        )

@@ -1,5 +1,6 @@
 import html
 import io
+import json
 import re
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_a_training_is_drawn_as_far_as_its_log_goes(complete):
     assert "1 line of" in drawing.caption
 
 
+def test_a_quick_fid_is_drawn_apart_and_says_what_it_is(complete):
+    before = drawn(complete, "training")["training-stylenat-small"]
+    assert not any("FID" in text for text in texts(before))
+    lines = [{"nimg": nimg, "fid": 300.0 - nimg, "samples": 32, "detector": "toy", "label": "x"} for nimg in (40, 80)]
+    with (complete / "train" / campaign.DEMO / "history.jsonl").open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+    drawing = drawn(complete, "training")["training-stylenat-small"]
+    assert "FID, to watch by only" in texts(drawing)
+    assert "FID of 32 samples, detector toy: far above that of many, and never to be compared." in drawing.caption
+    assert drawing.svg.count("<path") > before.svg.count("<path")
+
+
 def test_what_is_missing_says_why(results):
     (results / "train" / campaign.DEMO / "history.jsonl").unlink()
     assert drawn(results, "training")["training-stylenat-small"].problem.startswith("not trained yet")
@@ -83,7 +96,7 @@ def test_a_row_that_is_not_full_is_grey():
 
 
 def test_large_samples_are_shrunk(complete):
-    path = complete / "sample" / campaign.DEMO / "seed0-n40.npy"
+    path = complete / "sample" / campaign.DEMO / "seed0-n32.npy"
     np.save(path, np.zeros((9, 3, 300, 300), np.uint8))
     picture = Image.open(io.BytesIO(drawn(complete, "samples")["samples-stylenat-small"].png))
     assert picture.size == (8 * 128, 2 * 128)

@@ -6,7 +6,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from support.toys import dataset_card, model_card, write_photos
-from support.training import ARCH, Family, Generator, card
+from support.training import ARCH, Family, Generator, Pool, card
 
 from stylenat.core.errors import InputError
 from stylenat.core.snapshot import write_snapshot
@@ -48,6 +48,20 @@ def test_the_snapshot_is_the_average_and_the_history_is_the_log(start):
     assert metadata["recipe_sha256"].startswith(rundir.name)
     assert (folder / "out" / "history.jsonl").read_text() == (rundir / "log.jsonl").read_text()
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["history.jsonl", "snapshot.safetensors"]
+
+
+def test_the_history_holds_the_quick_fid_beside_the_losses_of_its_moment(start, monkeypatch):
+    monkeypatch.setattr(train.Work, "extractor", lambda self, device: Pool())
+    folder = start(quick_fid={"detector": "toy", "count": 8, "every_nimg": 32})
+    lines = [json.loads(line) for line in (folder / "out" / "history.jsonl").read_text().splitlines()]
+    (rundir,) = runs(folder)
+    quick = [json.loads(line) for line in (rundir / "quick_fid.jsonl").read_text().splitlines()]
+    assert [line["nimg"] for line in quick] == [32, 64]
+    assert [line for line in lines if "fid" in line] == quick
+    assert [line["nimg"] for line in lines] == sorted(line["nimg"] for line in lines)
+    assert [line for line in lines if "loss_d" in line] == [
+        json.loads(line) for line in (rundir / "log.jsonl").read_text().splitlines()
+    ]
 
 
 def test_running_again_gives_the_same_bytes_with_or_without_the_last_state(start):

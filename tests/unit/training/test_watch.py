@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.training import ARCH, Family, Noise, card
+from support.training import ARCH, Family, Noise, Pool, card
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from stylenat.training.loop import Recipe, train
@@ -15,16 +15,6 @@ from stylenat.training.watch import Watch
 
 CPU = torch.device("cpu")
 QUICK = {"detector": "toy", "count": 24, "every_nimg": 32}
-
-
-class Pool(torch.nn.Module):
-    """A detector of four features."""
-
-    def forward(self, pixel_BCHW):
-        x = pixel_BCHW.float() / 255
-        return torch.stack(
-            [x.mean((1, 2, 3)), x.std((1, 2, 3)), x[:, 0].mean((1, 2)), x[:, :, :4].mean((1, 2, 3))], dim=1
-        )
 
 
 def run(rundir, stop_at_nimg=None, extractor=None, **changes):
