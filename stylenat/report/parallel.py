@@ -3,10 +3,13 @@
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -21,14 +24,15 @@ def begun(work: Sequence[Callable[[], Result]], processes: int | None = None) ->
     count = min(len(work), processes or _cores())
     if count < 2 or sys.platform != "linux":
         return list(work)
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("fork"))
+    interrupts = (signal.SIGINT, signal.SIG_IGN)  # of a terminal: this process alone says what happened
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("fork"), signal.signal, interrupts)
     _work[:] = work
     try:
         futures = [pool.submit(_done, place) for place in range(len(work))]  # the first call forks all processes
     finally:
         _work.clear()
         pool.shutdown(wait=False)  # once all is done
-    return [future.result for future in futures]
+    return [partial(_result, future, piece) for future, piece in zip(futures, work, strict=True)]
 
 
 @contextmanager
@@ -41,6 +45,14 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _result(future: Future[Result], piece: Callable[[], Result]) -> Result:
+    """What a process made of a piece; if processes were killed, for want of memory perhaps, it is done here."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return piece()
 
 
 def _done(place: int) -> Result:

@@ -1,5 +1,6 @@
 import gc
 import os
+import signal
 import time
 
 import pytest
@@ -21,6 +22,22 @@ def test_a_fault_of_a_piece_is_raised_where_its_result_is_asked_for():
     assert first() == 1
     with pytest.raises(ZeroDivisionError):
         second()
+
+
+def test_what_a_killed_process_leaves_is_done_here():
+    own = os.getpid()
+
+    def piece():
+        if os.getpid() != own:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    assert [result() for result in begun([piece, piece], processes=2)] == [own, own]
+
+
+def test_an_interrupt_of_the_terminal_leaves_the_processes_to_this_one():
+    handlers = [result() for result in begun([lambda: signal.getsignal(signal.SIGINT)] * 2, processes=2)]
+    assert handlers == [signal.SIG_IGN] * 2
 
 
 def test_one_process_does_it_all_here_and_not_before_it_is_asked_for():

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -95,6 +96,18 @@ def test_planning_an_unknown_model_stops(tmp_path):
     with pytest.raises(InputError, match="did you mean 'stylenat-ffhq-256'"):
         plan_stage.run(config, ROOT / "config", tmp_path / "plan.json")
     assert not (tmp_path / "plan.json").exists()
+
+
+def test_a_report_is_rendered_where_there_is_no_torch(tmp_path):
+    results = plotted.make(tmp_path)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['torch', 'torchvision', 'torch_fidelity', 'cleanfid', 'timm']));"
+        "from stylenat.stages import report; report.run('plan/plan.json', '.', 'report')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=results, env=environment)
+    render(results, "here")
+    assert contents(results / "report") == contents(results / "here")
 
 
 def test_reporting_loads_no_torch():
