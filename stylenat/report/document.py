@@ -31,6 +31,7 @@ class Reading(Strict):
     unit: str | None
     fits: bool | None = told("whether the value rounds to what is printed")
     grades: str | None = told("of the published numbers, separated by spaces")
+    sources: str | None = told("these numbers, each as card/id, separated by spaces")
     text: str | None
 
 

@@ -157,4 +157,5 @@
   };
   document.addEventListener("click", (event) => reveal(event.target.closest?.('a[href^="#"]')?.hash ?? ""));
   window.addEventListener("hashchange", () => reveal(location.hash));
+  reveal(location.hash);
 })();

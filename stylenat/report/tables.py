@@ -100,7 +100,7 @@ def arithmetic(data: ReportData) -> pd.DataFrame:
         printed["printed"] = published_text(data, judged.claim)
         for found in judged.verdict.readings:
             reading = next((r for r in judged.claim.readings if r.name == found.name), None)
-            numbers = [data.number(key) for key in (reading.inputs.values() if reading else [])]
+            sources = [key for key in (reading.inputs.values() if reading else []) if data.number(key)]
             rows.append(
                 printed
                 | {
@@ -109,13 +109,16 @@ def arithmetic(data: ReportData) -> pd.DataFrame:
                     "value": found.value,
                     "unit": judged.claim.unit,
                     "fits": found.fits,
-                    "grades": " ".join(number.grade for number in numbers if number),
+                    "grades": " ".join(data.number(key).grade for key in sources),
+                    "sources": " ".join(sources),
                     "text": found.text,
                 }
             )
         if not judged.verdict.readings:
-            rows.append(printed | {"reading": judged.verdict.reason, "formula": "", "unit": "", "grades": ""})
-    columns = ["claim", "title", "printed", "reading", "formula", "value", "unit", "fits", "grades", "text"]
+            rows.append(
+                printed | {"reading": judged.verdict.reason, "formula": "", "unit": "", "grades": "", "sources": ""}
+            )
+    columns = ["claim", "title", "printed", "reading", "formula", "value", "unit", "fits", "grades", "sources", "text"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -79,7 +79,10 @@ def _write_tables(out: Path, data: ReportData) -> None:
     demo = " Numbers marked demo check the machinery, not the paper." if data.plan.run.demo else ""
     made: dict[str, tuple[pd.DataFrame, str]] = {
         "verdicts": (short, f"Claims of StyleNAT and their verdicts.{demo}"),
-        "arithmetic": (tables.arithmetic(data).drop(columns=["claim", "text"]), "Readings of printed figures."),
+        "arithmetic": (
+            tables.arithmetic(data).drop(columns=["claim", "sources", "text"]),
+            "Readings of printed figures.",
+        ),
         "comparison": (tables.compared(data), f"Published and measured numbers.{demo}"),
         "measurements": (seen, f"Measurements.{demo}"),
     }

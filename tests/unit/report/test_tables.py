@@ -66,7 +66,7 @@ def test_the_audit_fills_the_numbers_in(results):
     assert row["formula"] == "(67.93 − 48.92) / 67.93 × 100"
     assert row["printed"] == "28 %"
     assert bool(row["fits"])
-    assert row["grades"] == "S A"
+    assert (row["grades"], row["sources"]) == ("S A", "own/rival-size own/size")
 
 
 def test_an_arithmetic_claim_without_a_verdict_says_so(results):
