@@ -36,7 +36,7 @@ example: demo
 	rm -rf examples/demo
 	mkdir -p examples/demo
 	cd results && cp -r --parents plan measure judge simulate sample maps train/*/history.jsonl $(CURDIR)/examples/demo/
-	rm -f examples/demo/measure/*/*/*.failed.json
+	find examples/demo -name "*.failed.json" -delete -o -name .snakemake_timestamp -delete
 	stylenat report --plan examples/demo/plan/plan.json --results examples/demo --out examples/demo/report --readme README.md
 
 # One process a core, each of one thread: far faster than one process of many threads, for the networks are small.
