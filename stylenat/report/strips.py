@@ -39,7 +39,7 @@ def _strip(data: ReportData, protocol: str, planned: list[Entry]) -> Drawing:
     axis = ", ".join(filter(None, [f"{card.metric.upper()} ({label})", better]))
     rows = sum(1 + len({entry.planned.model for entry in entries}) for entries in sets.values())
     made = plotted(name, (7.6, 0.28 * rows + 0.7), (1, 1), lambda _, axes: _paint(data, axes[0], sets, axis))
-    caption = "One dot a seed. A sound metric puts real images lowest and noise highest, and every model between them."
+    caption = "One dot a seed. A sound metric finds real images best and noise worst, and every model between them."
     if label != "measured":
         caption = f"Demo numbers. {caption}"
     caption += "".join(f" {name_of(data, entries).short}." for entries in sets.values())
