@@ -24,7 +24,7 @@ rule report:
         tables=directory(RESULTS / "report/tables"),
         figures=report(
             directory(RESULTS / "report/figures"),
-            patterns=["{name}.svg"],
+            patterns=["{name}.svg", "{name,samples-.+}.png"],
             caption="../report/figures.rst",
             category="Figures",
             labels={"figure": "{name}"},
