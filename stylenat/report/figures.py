@@ -55,6 +55,7 @@ def fid_against_parameters(data: ReportData) -> Drawing:
             _paint_points(panel, [row for row in rows if row.resolution == resolution])
             panel.set(title=f"FFHQ, {resolution} px", xlabel="generator parameters (millions)", ylabel="FID")
             panel.margins(x=0.22, y=0.18)
+            panel.set_xlim(left=max(0, panel.get_xlim()[0]))
 
     made = plotted(name, (4.6 * len(resolutions), 3.8), (1, len(resolutions)), paint)
     measured = any(_found(row) for row in rows)
@@ -76,15 +77,19 @@ def _printed(row: Row) -> list[tuple[float, float]]:
 
 
 def _found(row: Row) -> list[tuple[float, float]]:
-    """(million parameters, FID) as measured here."""
-    parameters = row.cells["parameters"].measured
-    return [(parameters[0].value / 1e6, mean.value) for mean in _points(row)]
+    """(million parameters, FID) as measured here, both of one model."""
+    sizes = _sizes(row)
+    return [(sizes[mean.model] / 1e6, mean.value) for mean in _points(row)]
 
 
 def _points(row: Row) -> list[Averaged]:
-    """The FIDs that are drawn: one a model, by the leading protocol; none of a demo or outside its controls."""
-    drawn = row.cells["fid"].first if row.cells["parameters"].measured else []
-    return [mean for mean in drawn if not mean.label and not mean.flag]
+    """The FIDs that are drawn: one a counted model, by the leading protocol; no demo's, none outside its controls."""
+    sizes = _sizes(row)
+    return [mean for mean in row.cells["fid"].first if mean.model in sizes and not mean.label and not mean.flag]
+
+
+def _sizes(row: Row) -> dict[str, float]:
+    return {mean.model: mean.value for mean in row.cells["parameters"].first}
 
 
 def _paint_points(panel: Axes, rows: list[Row]) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from support import plotted
 from support.plotted import BOX, FAST, LANCZOS
@@ -5,7 +7,7 @@ from support.plotted import BOX, FAST, LANCZOS
 from stylenat.core.records import write_record
 from stylenat.report import markdown
 from stylenat.report.comparison import NO_PEAK, comparison
-from stylenat.report.figures import figures
+from stylenat.report.figures import _found, figures
 from stylenat.report.page import render
 
 
@@ -73,3 +75,13 @@ def test_markdown_of_many_measurements_stays_small_and_keeps_what_has_no_number(
     assert len(lines) == 2  # a line each set of reals, for two seeds
     (without,) = [line for line in text.partition("Without a number")[2].splitlines() if "not measured yet" in line]
     assert "| speed | fast-256 | 0 | missing |" in without
+
+
+def test_a_figure_sets_an_fid_beside_the_parameters_of_the_same_model(results):
+    (row,) = [row for row in comparison(plotted.data(results)) if row.method == "StyleNAT"]
+    fid = row.cells["fid"].first[0]
+    sizes = [replace(fid, model=name, value=size, entries=[]) for name, size in (("other", 5e6), (FAST, 49e6))]
+    cells = row.cells | {"parameters": replace(row.cells["parameters"], measured=sizes)}
+    assert _found(replace(row, cells=cells)) == [(49.0, fid.value)]
+    cells = row.cells | {"parameters": replace(row.cells["parameters"], measured=sizes[:1])}
+    assert _found(replace(row, cells=cells)) == []

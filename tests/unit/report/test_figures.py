@@ -34,7 +34,11 @@ def test_a_demo_fid_of_a_published_model_stays_off_the_axes(complete):
     entry = next(e for e in data.entries if e.planned.path == campaign.FIRST)
     model = {**data.plan.cards["models"][campaign.OFFICIAL], "name": campaign.DEMO}
     data.plan.cards["models"][campaign.DEMO] = model
-    write_json(path, data.plan.model_dump(mode="json", by_alias=True))
+    counted = next(planned for planned in data.plan.records if planned.path == campaign.SIZE)
+    own = counted.model_copy(update={"model": campaign.DEMO, "path": f"measure/parameters/{campaign.DEMO}/seed0.json"})
+    plan = data.plan.model_copy(update={"records": [*data.plan.records, own]})
+    write_json(path, plan.model_dump(mode="json", by_alias=True))
+    write_record(complete / own.path, campaign.record("parameters", campaign.DEMO, value=1e6))
     for demo, words in ((True, []), (False, ["measured here"])):
         changed = entry.record.model_copy(update={"comparable": True, "demo": demo})
         write_record(complete / campaign.FIRST, changed)
