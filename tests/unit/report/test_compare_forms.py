@@ -14,7 +14,7 @@ from stylenat.core.records import write_record
 from stylenat.report.compare import Campaign, compare
 from stylenat.report.compare_data import OF_SIDE, render_csv, render_json
 from stylenat.report.compare_text import render_markdown, render_text
-from stylenat.report.inert import csv_cell, json_rows, json_text, plain
+from stylenat.report.inert import csv_cell, json_rows, json_text, no_formula, plain
 from stylenat.report.load import load
 
 FORMS = {"text": render_text, "markdown": render_markdown, "json": render_json, "csv": render_csv}
@@ -185,6 +185,8 @@ def test_plain_text_spells_out_what_a_terminal_would_obey():
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
 def test_a_cell_of_text_is_no_formula_and_a_number_stays_one(sign):
     assert csv_cell(f" {sign}cmd") == f"'{sign}cmd"
+    assert no_formula(f" {sign}cmd") == f"' {sign}cmd"
+    assert no_formula(-1.5) == -1.5
     assert csv_cell(-1.5) == "-1.5"
     assert csv_cell(None) == ""
 

@@ -217,5 +217,6 @@ def test_pictures_lie_where_they_are_wanted(complete, monkeypatch):
         assert [source in names for source in pictures(fitting)].count(False) == expected
         assert len(fitting.encode()) <= max(most, len(beside.encode()))
     assert page.render(data, drawn, "inside") == inside
+    monkeypatch.undo()
     campaign.change_plan(complete, pictures="beside")
     assert pictures(page.render(campaign.data(complete), drawn)) == names
