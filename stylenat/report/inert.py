@@ -1,9 +1,12 @@
 """Text of records and cards that can do nothing where it is shown: not to a terminal, a page or a spreadsheet."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+# Control characters but for tab and line ends; marks that order or hide text: U+202E turns all that comes after it.
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 FORMULA_SIGNS = ("=", "+", "-", "@")  # what a spreadsheet takes for a formula at the start of a cell
 
 
@@ -11,6 +14,11 @@ def plain(text: str) -> str:
     """Text on one line, in which control characters and marks of writing direction are spelt out, as in `\\x1b`."""
     line = " ".join(text.split())
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in line)
+
+
+def shown(text: str) -> str:
+    """Text for a page, a table or a figure: what has no sign, or turns the direction of what follows, is spelt out."""
+    return UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def csv_cell(value: object) -> str:

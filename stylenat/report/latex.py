@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from stylenat.report.inert import shown
+
 SPECIALS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -23,7 +25,7 @@ ESCAPES = str.maketrans(SPECIALS)
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it stands, on one line."""
-    return " ".join(text.split()).translate(ESCAPES)
+    return " ".join(shown(text).split()).translate(ESCAPES)
 
 
 def cell(value: object) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from stylenat.report import appendix, tables, view
 from stylenat.report.comparison import QUANTITIES, Cell, averages, comparison
+from stylenat.report.inert import shown
 from stylenat.report.load import Entry, ReportData
 from stylenat.report.names import name_of
 from stylenat.report.style import Drawing
@@ -16,7 +17,7 @@ MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it stands, on one line, without HTML."""
-    return MARKS.sub(r"\\\1", " ".join(text.replace("&", "&amp;").split()))
+    return MARKS.sub(r"\\\1", " ".join(shown(text).replace("&", "&amp;").split()))
 
 
 def table(headers: list[str], rows: Iterable[list[str]]) -> str:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -12,6 +13,7 @@ from stylenat.core.cards import Pictures
 from stylenat.report import appendix, names, tables, view, wording
 from stylenat.report.comparison import QUANTITIES, comparison
 from stylenat.report.evidence import fid_infinity
+from stylenat.report.inert import shown
 from stylenat.report.load import ReportData
 from stylenat.report.style import Drawing
 from stylenat.report.trail import trail
@@ -93,6 +95,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(lambda name: OWN.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -121,6 +124,13 @@ def _environment() -> jinja2.Environment:
         "mean_text": wording.mean_text,
     }
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """What an expression of the template gives, with nothing in it that is not seen."""
+    if isinstance(value, Markup):
+        return Markup(shown(value))
+    return shown(value) if isinstance(value, str) else value
 
 
 def _csp_hash(text: str) -> str:

@@ -21,7 +21,8 @@ def metric_strips(data: ReportData) -> list[Drawing]:
     """For each protocol on images: every seed's number, between the controls `real` and `noise`."""
     planned: dict[str, list[Entry]] = {name: [] for name, card in data.protocols.items() if card.on_images}
     for entry in data.entries:
-        planned.get(entry.planned.protocol, []).append(entry)
+        if entry.planned.protocol in planned:
+            planned[entry.planned.protocol].append(entry)
     return [_strip(data, protocol, entries) for protocol, entries in planned.items() if entries]
 
 
@@ -57,10 +58,8 @@ def _paint(data: ReportData, panel: Axes, sets: dict[str, list[Entry]], axis: st
     panel.set(xlabel=axis)
     label_rows(panel, labels, above=0.1, below=0.6)
     values = [entry.value for entries in sets.values() for entry in entries]
-    if min(values) > 0 and max(values) > WIDE * min(values):
-        panel.set(
-            xscale="log", xlabel=f"{axis}, log scale"
-        )  # else a ceiling far away would leave all models on one spot
+    if min(values) > 0 and max(values) > WIDE * min(values):  # else a far ceiling leaves all models on one spot
+        panel.set(xscale="log", xlabel=f"{axis}, log scale")
         panel.xaxis.set_major_formatter(ScalarFormatter())
         panel.xaxis.set_minor_formatter(NullFormatter())
 

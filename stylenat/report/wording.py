@@ -4,6 +4,7 @@ import math
 import re
 
 from stylenat.core.records import VerdictStatus
+from stylenat.report.inert import shown
 
 # status -> (words, sign, what it means); told by words and sign as well as by colour
 VERDICTS: dict[str, tuple[str, str, str]] = {
@@ -100,5 +101,5 @@ def slug(text: str) -> str:
 
 def shorten(text: str, limit: int = 48) -> str:
     """Text cut to fit a figure's label."""
-    text = " ".join(text.split())
+    text = " ".join(shown(text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
