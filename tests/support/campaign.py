@@ -124,7 +124,7 @@ def record(protocol, model, seed=0, **fields):
         "direction": "lower" if metric == "fid" else "none", "comparable": metric != "fid", "demo": True,
         "comparable_reason": "demo" if metric == "fid" else "", "code": "0123456789abcdef",
         "git": {"revision": "f" * 40, "dirty": True}, "versions": {"python": "3.11.7"}, "device": {"name": EVIL},
-        "flags": {EVIL: EVIL}, "command": f"stylenat measure # {EVIL}", "inputs": {f"x/{EVIL}": "a" * 64},
+        "command": f"stylenat measure # {EVIL}", "inputs": {f"x/{EVIL}": "a" * 64},
         "created": "2026-01-02T03:04:05+00:00", "wall_seconds": 1.5,
     }  # fmt: skip
     on_images = _on_images(fields.get("dataset", SET)) if metric == "fid" else {}
