@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # Control characters but for tab and line ends; marks that order or hide text: U+202E turns all that comes after it.
-UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 FORMULA_SIGNS = ("=", "+", "-", "@")  # what a spreadsheet takes for a formula at the start of a cell
 
 
