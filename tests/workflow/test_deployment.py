@@ -67,6 +67,7 @@ pathlib.Path(sys.argv[-1]).write_text("{}")
 """
 
 
+@pytest.mark.long
 def test_a_report_that_cant_be_rendered_after_a_failure_costs_one_line(tmp_path):
     tree.copy(tmp_path)
     (tmp_path / "stylenat/__main__.py").write_text(LACKS)

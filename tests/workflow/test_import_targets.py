@@ -32,6 +32,7 @@ def project(tmp_path_factory):
     return folder, dict(zip(PAIRS, networks, strict=True))
 
 
+@pytest.mark.long
 def test_each_network_is_made_on_demand_with_its_card(project):
     folder, networks = project
     pairs = {part: [f"results/{path.format(model='small')}" for path in pair] for part, pair in PAIRS.items()}

@@ -81,16 +81,17 @@ def test_one_pass_keeps_statistics_of_every_detector(world):
     assert made["devices"]
 
 
-def test_any_number_of_processes_ends_in_the_same_bits(world, tmp_path, monkeypatch):
+@pytest.mark.parametrize("several", [2, pytest.param(3, marks=pytest.mark.long)])
+def test_any_number_of_processes_ends_in_the_same_bits(world, tmp_path, monkeypatch, several):
     monkeypatch.setattr(features, "open_pool", POOL)
     made = []
-    for workers in (1, 2, 3):
+    for workers in (1, several):
         root = tmp_path / str(workers)
         images, out = GeneratedImages(model(), world / "real-set/manifest.json", 4), root / "fake.json"
         features.run(images, 19, wanted(world)[:1], root / "statistics", out, workers=workers, shard_images=SHARD)
         made.append(bytes_of(root / "statistics") | {"fake.json": out.read_bytes()})
     assert len(made[0]) == 4
-    assert made[0] == made[1] == made[2]
+    assert made[0] == made[1]
     found = read_json(tmp_path / "1/fake.json")["images"]
     assert (found["kind"], found["seed"]) == ("generated", 4)
 

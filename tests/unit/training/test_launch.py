@@ -39,6 +39,7 @@ def start(project, name, *options):
         return subprocess.Popen(command, cwd=project, stderr=errors, env=environment)
 
 
+@pytest.mark.long
 def test_processes_stop_in_good_order_and_go_on(project):
     process = start(project, "two", "--processes", "3")  # which two passes can't be divided among
     wait_until(lambda: list((project / "two/run").glob("*/state/0*")), seconds=120)
