@@ -164,6 +164,12 @@ def resolution_of(data: ReportData, name: str) -> int | None:
 
 def comparison(data: ReportData) -> list[Row]:
     """The rows that have a published number: by resolution, the claims' own methods first."""
+    if "comparison" not in data.worked_out:
+        data.worked_out["comparison"] = _comparison(data)
+    return data.worked_out["comparison"]
+
+
+def _comparison(data: ReportData) -> list[Row]:
     cells: dict[tuple[str, int], dict[str, list[Quoted]]] = {}
     for quoted in quotes(data):
         match = PRINTED.match(quoted.number.metric)
@@ -174,24 +180,27 @@ def comparison(data: ReportData) -> list[Row]:
         row.setdefault(match[1].lower(), []).append(quoted)
     subjects = {data.models[j.claim.subject].method for j in data.judged if j.claim.subject in data.models}
     order = sorted(cells, key=lambda key: (key[1], key[0] not in subjects, key[0].lower()))
-    return [_row(data, method, resolution, cells[method, resolution]) for method, resolution in order]
+    leaders = {metric: leading(data, metric) for metric in METRICS.values()}
+    return [_row(data, method, resolution, cells[method, resolution], leaders) for method, resolution in order]
 
 
-def _row(data: ReportData, method: str, resolution: int, published: dict[str, list[Quoted]]) -> Row:
+def _row(
+    data: ReportData, method: str, resolution: int, published: dict[str, list[Quoted]], leaders: dict[str, str]
+) -> Row:
     models = [n for n, m in data.models.items() if m.method == method and resolution_of(data, n) == resolution]
     return Row(
         method,
         resolution,
-        {key: _cell(data, models, key, published.get(key, [])) for key in QUANTITIES},
+        {key: _cell(data, models, key, published.get(key, []), leaders) for key in QUANTITIES},
     )
 
 
-def _cell(data: ReportData, models: list[str], quantity: str, published: list[Quoted]) -> Cell:
+def _cell(data: ReportData, models: list[str], quantity: str, published: list[Quoted], leaders: dict[str, str]) -> Cell:
     metric = METRICS[quantity]
     entries = [entry for name in models for entry in data.entries_of(name) if _is_about(data, entry, metric)]
     comparable = [entry for entry in entries if entry.record is not None and entry.record.comparable]
     best_first = sorted(published, key=lambda quoted: GRADE_ORDER.index(quoted.number.grade))
-    measured = _by_weight(data, averages(data, comparable), leading(data, metric))
+    measured = _by_weight(data, averages(data, comparable), leaders[metric])
     why_not = "" if measured else _why_not(data, models, entries)
     if quantity == "memory" and measured:
         measured = [_peak(mean) for mean in measured if _peaks(mean)]

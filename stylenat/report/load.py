@@ -7,6 +7,7 @@ verdict is shown only while every record that it rested on is still the same fil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from stylenat.core import cards, claim_cards, training_cards
 from stylenat.core.controls import Key, flags
@@ -82,6 +83,7 @@ class ReportData:
     maps: dict[str, HeadMaps] = field(default_factory=dict)
     simulated: Simulated = field(default_factory=Simulated)
     flags: dict[Key, str] = field(default_factory=dict)  # models outside their controls, with why
+    worked_out: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)  # kept by others
 
     def number(self, key: str | None) -> claim_cards.Published | None:
         """The published number `card/id`; None when the plan has no such number."""
