@@ -91,6 +91,15 @@ def test_nothing_sticks_out_of_the_screen(browser, either, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_on_paper_nothing_is_cut_off(browser, either):
+    page = browser.open(either, width=1032)  # A4 on its side, less its margins, at 96 pixels an inch
+    page.send("Emulation.setEmulatedMedia", media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1032
+    assert page.evaluate("""Array.from(document.querySelectorAll(".scroll, .tall, .drawing"))
+      .every((one) => getComputedStyle(one).overflow === "visible")""")
+    assert page.evaluate("getComputedStyle(document.querySelector('.controls')).display") == "none"
+
+
 def test_without_a_script_the_page_reads_the_same(browser, either):
     words = """(() => {
       const copy = document.body.cloneNode(true);
