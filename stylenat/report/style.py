@@ -96,7 +96,7 @@ class Drawing:
         tag = re.sub(r' id="([^"]*)"', lambda name: name[0] if name[1] in used else "", tag)
         tag = re.sub(r'( id="| href="#|url\(#)', rf"\g<1>{self.name}-", tag)
         tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag)
-        tag = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: _in_hundredths(found[0]), tag)
+        tag = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: _in_hundredths(found[0]), tag)
         tag = re.sub(r"font-family: [^;\"]*; ", "", tag)  # the page has that, too
         return tag.replace(INK, "currentColor").replace(FAINT, "var(--rule)")
 

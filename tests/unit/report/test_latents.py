@@ -1,3 +1,4 @@
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -58,3 +59,10 @@ def test_controls_have_no_latents_to_be_set_beside(results):
     data.models[SLOW] = data.models[SLOW].model_copy(update={"control": "noise"})
     (drawing,) = same_latents(data)
     assert texts(drawing) == [FAST, FINE]
+
+
+def test_pictures_in_an_inline_figure_keep_their_place_and_size(results):
+    (drawing,) = same_latents(plotted.data(results))
+    exact = re.findall(r'<image [^>]*? transform="([^"]*)"', drawing.svg)
+    assert len(exact) > 4
+    assert re.findall(r'<image [^>]*? transform="([^"]*)"', drawing.inline_svg) == exact
