@@ -37,7 +37,7 @@ def begun(work: Sequence[Callable[[], Result]], processes: int | None = None) ->
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No search for circular garbage meanwhile: among a million objects that stay, it takes about a sixth of the time."""
+    """No search for circular garbage meanwhile: among a million objects that stay, it takes a sixth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
